@@ -1,0 +1,18 @@
+PYTHON ?= $(shell command -v python3.11 || echo python3)
+ENV := $(shell $(PYTHON) tools/install.py --where)
+ENV_PYTHON := "$(ENV)/bin/python"
+
+.PHONY: env demo test lint
+
+env:
+	@$(PYTHON) tools/install.py
+
+demo: env
+	$(ENV_PYTHON) tools/demo.py
+
+test: env
+	$(ENV_PYTHON) -m pytest -q tests
+
+lint: env
+	$(ENV_PYTHON) -m ruff check .
+	$(ENV_PYTHON) -m ruff format --check .
