@@ -1,0 +1,132 @@
+"""Frozen records of tensors that share one batch dimension."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import wraps
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class TensorBatch:
+    """Base of the layer's value types: moves, indexes and concatenates all tensor fields together.
+
+    The batch dimension is 0, or what the field's metadata names as ``batch_dim``. Fields that are
+    neither tensors nor ``TensorBatch`` are settings, which stay as they are.
+    """
+
+    def _map(self, function: Callable[[Tensor, int], Tensor]) -> Self:
+        changes: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, Tensor):
+                changes[field.name] = function(value, field.metadata.get("batch_dim", 0))
+            elif isinstance(value, TensorBatch):
+                changes[field.name] = value._map(function)
+        return replace(self, **changes)
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """As ``Tensor.to``, for all tensors; a dtype applies to floating-point tensors alone."""
+
+        def move(tensor: Tensor, _: int) -> Tensor:
+            moved = tensor.to(*args, **kwargs)
+            return moved if tensor.is_floating_point() else moved.to(tensor.dtype)
+
+        return self._map(move)
+
+    def detach(self) -> Self:
+        """The same values without a gradient."""
+        return self._map(lambda tensor, _: tensor.detach())
+
+    def __getitem__(self, index: int | slice | Tensor) -> Self:
+        """Select objects of the batch; an integer keeps the batch dimension."""
+        if isinstance(index, int):
+            index = slice(index, index + 1 or None)
+        return self._map(lambda tensor, dim: tensor[(slice(None),) * dim + (index,)])
+
+    @classmethod
+    def cat(cls, items: Sequence[Self]) -> Self:
+        """Concatenate along the batch dimension.
+
+        Raises:
+            ValueError: if ``items`` is empty or their settings differ.
+        """
+        if not items:
+            raise ValueError(f"cat needs at least one {cls.__name__}.")
+        first = items[0]
+        changes: dict[str, Any] = {}
+        for field in fields(first):
+            values = [getattr(item, field.name) for item in items]
+            if all(isinstance(value, Tensor) for value in values):
+                changes[field.name] = torch.cat(values, dim=field.metadata.get("batch_dim", 0))
+            elif all(isinstance(value, TensorBatch) for value in values):
+                changes[field.name] = type(values[0]).cat(values)
+            elif any(value is not values[0] and value != values[0] for value in values):
+                raise ValueError(
+                    f"{cls.__name__} objects with different {field.name} cannot be concatenated."
+                )
+        return replace(first, **changes)
+
+
+def full_precision(method: Callable) -> Callable:
+    """Switch autocast off inside ``method``, on the device of its first argument that has one.
+
+    The normal equations lose all meaning in half precision, so a network trained under autocast
+    must not have the layer's products cast.
+    """
+
+    @wraps(method)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        device = next(arg.device for arg in (*args, *kwargs.values()) if hasattr(arg, "device"))
+        with torch.autocast(device.type, enabled=False):
+            return method(*args, **kwargs)
+
+    return wrapper
+
+
+def keep_objects(tensor: Tensor, keep: Tensor, harmless: float = 0.0) -> Tensor:
+    """Replace the values of objects that are not to be kept, and block gradients that overflow.
+
+    Replacing values before a computation keeps NaN out of it and out of its gradient. The backward
+    pass of finite values can still overflow: such an object then gets a zero gradient.
+
+    Args:
+        tensor: (B, ...).
+        keep: (B,) bool.
+        harmless: what to put in place.
+    """
+
+    def spread(flags: Tensor) -> Tensor:
+        return flags.reshape(-1, *[1] * (tensor.ndim - 1))
+
+    def block_overflow(gradient: Tensor | None) -> Tensor | None:
+        if gradient is None:  # autograd's sign for a zero gradient
+            return None
+        finite = spread(gradient[:, None].flatten(1).isfinite().all(-1))
+        return torch.where(finite, gradient, torch.zeros_like(gradient))
+
+    kept = torch.where(spread(keep), tensor, torch.full_like(tensor, harmless))
+    if kept.requires_grad:
+        kept.register_hook(block_overflow)
+    return kept
+
+
+def check_shape(name: str, tensor: Tensor, expected: tuple[int | str, ...]) -> None:
+    """Raise a ``ValueError`` that names ``tensor`` unless it has the ``expected`` shape.
+
+    Args:
+        name: what to call the tensor.
+        tensor: to be checked.
+        expected: one entry a dimension; letters stand for any size.
+    """
+    fits = tensor.ndim == len(expected) and all(
+        isinstance(want, str) or have == want
+        for have, want in zip(tensor.shape, expected, strict=True)
+    )
+    if not fits:
+        shape = ", ".join(map(str, expected)) + ("," if len(expected) == 1 else "")
+        raise ValueError(f"{name} must have shape ({shape}), got {tuple(tensor.shape)}.")

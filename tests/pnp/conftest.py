@@ -1,0 +1,99 @@
+"""Problems to test the layer on."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from epropnp_det.pnp import HuberCost, PerspectiveCamera, PnPProblem
+from epropnp_det.pnp.pose import YawPose
+
+ProblemMaker = Callable[..., tuple[PnPProblem, Tensor]]
+
+
+def load(path: Path) -> dict[str, Tensor]:
+    with np.load(path) as arrays:
+        return {name: torch.from_numpy(arrays[name]) for name in arrays}
+
+
+@pytest.fixture(scope="session")
+def golden(golden_dir: Path) -> dict[str, Tensor]:
+    return load(golden_dir / "public_pnp_4dof.npz")
+
+
+@pytest.fixture(scope="session")
+def golden_proposals(golden_dir: Path) -> dict[str, Tensor]:
+    return load(golden_dir / "public_proposals.npz")
+
+
+@pytest.fixture
+def golden_problem(golden: dict[str, Tensor]) -> Callable[..., PnPProblem]:
+    """The reference objects, as leaves of the gradient, in any dtype."""
+
+    def make(dtype: torch.dtype = torch.float64) -> PnPProblem:
+        x3d, x2d, w2d = (golden[k].to(dtype).requires_grad_() for k in ("x3d", "x2d", "w2d"))
+        camera = PerspectiveCamera(golden["cam_mats"].to(dtype), golden["img_shape"].to(dtype))
+        return PnPProblem(x3d, x2d, w2d, camera, HuberCost.adaptive(x2d, w2d))
+
+    return make
+
+
+@pytest.fixture
+def make_problem() -> ProblemMaker:
+    """Random objects in front of a camera, and their true poses."""
+
+    def make(
+        batch: int = 4,
+        num_points: int = 24,
+        noise: float = 1.0,
+        dtype: torch.dtype = torch.float64,
+        seed: int = 0,
+        depth: tuple[float, float] = (5.0, 40.0),
+        img_shape: bool = True,
+    ) -> tuple[PnPProblem, Tensor]:
+        rng = torch.Generator().manual_seed(seed)
+
+        def uniform(low: float, high: float, *size: int) -> Tensor:
+            return low + (high - low) * torch.rand(*size, generator=rng, dtype=dtype)
+
+        size = torch.tensor([4.0, 1.6, 1.8], dtype=dtype)
+        x3d = uniform(-0.5, 0.5, batch, num_points, 3) * size
+        z = uniform(*depth, batch)
+        x, y = uniform(-0.5, 0.5, batch) * z, uniform(-0.05, 0.1, batch) * z
+        pose = torch.stack((x, y, z, uniform(-3.1, 3.1, batch)), dim=-1)
+        intrinsics = torch.tensor([[1260.0, 0, 800], [0, 1255, 450], [0, 0, 1]], dtype=dtype)
+        shape = torch.tensor([900.0, 1600.0], dtype=dtype).repeat(batch, 1) if img_shape else None
+        camera = PerspectiveCamera(intrinsics.repeat(batch, 1, 1), shape)
+        x2d = camera.project(YawPose.rotate(pose, x3d) + pose[:, None, :3])
+        x2d = x2d + noise * torch.randn(x2d.shape, generator=rng, dtype=dtype)
+        w2d = uniform(0.1, 0.5, batch, num_points, 2)
+        return PnPProblem(x3d, x2d, w2d, camera, HuberCost.adaptive(x2d, w2d)), pose
+
+    return make
+
+
+@pytest.fixture
+def degenerate(make_problem: ProblemMaker) -> tuple[PnPProblem, Tensor, Tensor]:
+    """A healthy object between broken ones: problem with leaves, poses, and which are healthy."""
+    healthy, pose = make_problem(batch=1, num_points=8)
+    x3d, x2d, w2d = (t.repeat(12, 1, 1) for t in (healthy.x3d, healthy.x2d, healthy.w2d))
+    pose = pose.repeat(12, 1)
+    cam_mats = healthy.camera.cam_mats.repeat(12, 1, 1)
+    x3d[0], x2d[0] = x3d[0, :1], x2d[0, :1]  # coincident points
+    w2d[1] = 0
+    x3d[2, 3] = torch.nan
+    x2d[3, 3] = torch.inf
+    w2d[4, 3, 0] = torch.nan
+    w2d[5, 1:] = 0  # one point
+    x3d[6] = 0
+    x2d[7] = x2d[7, :1]  # pixels coincide, the points do not
+    x3d[8] = 1e30
+    cam_mats[9, 0, 0] = torch.nan
+    w2d[10] = 1e-30
+    x3d, x2d, w2d = (t.requires_grad_() for t in (x3d, x2d, w2d))
+    camera = PerspectiveCamera(cam_mats, healthy.camera.img_shape.repeat(12, 1))
+    problem = PnPProblem(x3d, x2d, w2d, camera, HuberCost.adaptive(x2d, w2d))
+    return problem, pose, torch.arange(12) == 11

@@ -1,0 +1,134 @@
+import pytest
+import torch
+from torch.testing import assert_close
+
+from epropnp_det.pnp import EProPnP, LMSolver, RandomSampleSolver, monte_carlo_pose_loss
+
+
+def test_shapes_and_meaning(make_problem):
+    problem, pose = make_problem(batch=3)
+    posterior = EProPnP(mc_samples=64)(problem, pose)
+    assert posterior.mode.shape == (3, 4) and posterior.covariance.shape == (3, 4, 4)
+    assert posterior.samples.shape == (64, 3, 4) and posterior.log_weights.shape == (64, 3)
+    assert posterior.log_evidence.shape == posterior.effective_sample_size.shape == (3,)
+    assert posterior.valid.all()
+    assert torch.equal(posterior.cost_gt, problem.cost(pose))
+    assert (problem.cost(posterior.mode) <= posterior.cost_gt).all()
+    assert EProPnP(mc_samples=64)(problem).cost_gt is None
+
+
+def test_solve_is_the_mode(make_problem):
+    problem, _ = make_problem()
+    layer = EProPnP()
+    mode = layer.solve(problem, generator=torch.Generator().manual_seed(2)).pose
+    assert torch.equal(mode, layer(problem, generator=torch.Generator().manual_seed(2)).mode)
+
+
+def test_same_seed_same_samples(make_problem):
+    problem, pose = make_problem()
+    layer = EProPnP(mc_samples=16)
+    one, same, other = (
+        layer(problem, pose, torch.Generator().manual_seed(seed)).samples for seed in (1, 1, 2)
+    )
+    assert torch.equal(one, same) and not torch.equal(one, other)
+
+
+def test_gradient_flows_through_the_costs_alone(make_problem):
+    problem, pose = make_problem()
+    for tensor in (problem.x3d, problem.x2d, problem.w2d):
+        tensor.requires_grad_()
+    posterior = EProPnP(mc_samples=16)(problem, pose)
+    assert posterior.log_weights.requires_grad and posterior.cost_gt.requires_grad
+    for tensor in (posterior.mode, posterior.covariance, posterior.samples):
+        assert not tensor.requires_grad
+    # The proposal's density carries none: log_weights move with the cost only.
+    cost = problem.cost(posterior.samples)
+    for tensor in (problem.x3d, problem.x2d, problem.w2d):
+        ours, direct = (
+            torch.autograd.grad(value.sum(), tensor, retain_graph=True)[0]
+            for value in (posterior.log_weights, -cost)
+        )
+        assert_close(ours, direct)
+
+
+def test_degenerate_objects_leave_their_neighbours_alone(degenerate):
+    problem, pose, healthy = degenerate
+    leaves = (problem.x3d, problem.x2d, problem.w2d)
+    layer = EProPnP(mc_samples=16)
+    posterior = layer(problem, pose, torch.Generator().manual_seed(0))
+    assert torch.equal(posterior.valid, healthy)
+    for tensor in (posterior.mode, posterior.covariance, posterior.samples, posterior.log_weights):
+        assert tensor.isfinite().all()
+    loss = monte_carlo_pose_loss(posterior)
+    assert not loss[:11].any() and loss[11] != 0
+    gradients = torch.autograd.grad(loss.sum(), leaves)
+    for gradient in gradients:
+        assert not gradient[:11].any() and gradient[11].any() and gradient.isfinite().all()
+
+    same = problem[torch.full((12,), 11)]
+    again = layer(same, pose, torch.Generator().manual_seed(0))
+    assert torch.equal(again.samples[:, 11], posterior.samples[:, 11])
+    assert torch.equal(again.log_weights[:, 11], posterior.log_weights[:, 11])
+
+
+def test_ground_truth_that_is_unknown_or_behind_the_camera(make_problem):
+    problem, pose = make_problem(batch=3)
+    problem.x3d.requires_grad_()
+    pose[0] = torch.nan
+    pose[1, 2] = -10
+    posterior = EProPnP(mc_samples=16)(problem, pose)
+    assert posterior.valid.tolist() == [False, True, True]
+    loss = monte_carlo_pose_loss(posterior)
+    (gradient,) = torch.autograd.grad(loss.sum(), problem.x3d)
+    assert loss.isfinite().all() and gradient.isfinite().all()
+    assert loss[0] == 0 and not gradient[0].any()
+
+
+@pytest.mark.parametrize(("batch", "num_points"), [(0, 5), (2, 0), (2, 1), (1, 2)])
+def test_small_shapes(make_problem, batch, num_points):
+    problem, pose = make_problem(batch=batch, num_points=num_points)
+    problem.w2d.requires_grad_()
+    posterior = EProPnP(mc_samples=8)(problem, pose)
+    loss = monte_carlo_pose_loss(posterior)
+    loss.sum().backward()
+    assert loss.shape == (batch,) and loss.isfinite().all()
+    assert problem.w2d.grad.isfinite().all()
+    assert posterior.valid.tolist() == [num_points >= 2] * batch
+
+
+def test_single_precision_and_autocast(make_problem):
+    problem, pose = make_problem(batch=8, num_points=64)
+    single = problem.to(torch.float32)
+    layer = EProPnP(mc_samples=32)
+    expected = layer.solve(problem, pose).pose
+    plain = layer(single, pose, torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        cast = layer(problem=single, pose_gt=pose, generator=torch.Generator().manual_seed(0))
+    assert_close(plain.mode[:, :3].double(), expected[:, :3], rtol=1e-3, atol=1e-3)
+    turn = plain.mode[:, 3] - expected[:, 3]
+    assert_close(turn.cos(), torch.ones_like(turn), rtol=0, atol=1e-6)
+    assert cast.log_weights.dtype == torch.float32
+    assert torch.equal(cast.log_weights, plain.log_weights)
+
+
+def test_number_of_samples_can_be_set_for_a_call(make_problem):
+    problem, pose = make_problem()
+    assert EProPnP(mc_samples=8)(problem, pose, mc_samples=12).samples.shape[0] == 12
+
+
+def test_parts_can_be_replaced(make_problem):
+    problem, pose = make_problem()
+    layer = EProPnP(mc_samples=8, solver=LMSolver(0), init=RandomSampleSolver(num_proposals=2))
+    assert (problem.cost(layer(problem, pose).mode) <= problem.cost(pose) + 1e-6).all()
+
+
+def test_wrong_arguments_are_named(make_problem):
+    problem, pose = make_problem()
+    with pytest.raises(ValueError, match="dof must be 4"):
+        EProPnP(dof=6)
+    with pytest.raises(ValueError, match="multiple of num_iter"):
+        EProPnP(mc_samples=10, num_iter=4)
+    with pytest.raises(ValueError, match="multiple of num_iter"):
+        EProPnP()(problem, pose, mc_samples=0)
+    with pytest.raises(ValueError, match="pose_gt must have shape"):
+        EProPnP()(problem, pose[:1])

@@ -1,0 +1,53 @@
+import dataclasses
+
+import pytest
+import torch
+
+from epropnp_det.pnp import CauchyCost, EProPnP, PerspectiveCamera, PnPProblem, Posterior
+from epropnp_det.pnp.tensor_batch import keep_objects
+
+
+def test_index_and_cat_are_inverse(make_problem):
+    problem, pose = make_problem(batch=3)
+    again = PnPProblem.cat([problem[0], problem[1:]])
+    assert torch.equal(again.cost(pose), problem.cost(pose))
+    assert torch.equal(problem[-1].cost(pose[-1:]), problem.cost(pose)[-1:])
+    assert len(problem[torch.tensor([True, False, True])]) == 2
+
+
+def test_posterior_samples_are_indexed_by_object(make_problem):
+    problem, pose = make_problem(batch=3)
+    posterior = EProPnP(mc_samples=8)(problem, pose)
+    assert posterior[1:].samples.shape == (8, 2, 4)
+    again = Posterior.cat([posterior[:1], posterior[1:]])
+    assert torch.equal(again.log_evidence, posterior.log_evidence)
+
+
+def test_to_changes_floats_and_keeps_flags(make_problem):
+    problem, pose = make_problem(batch=2)
+    posterior = EProPnP(mc_samples=8)(problem, pose).to(torch.float32)
+    assert posterior.samples.dtype == torch.float32
+    assert posterior.valid.dtype == torch.bool
+    assert problem.to(torch.float32).robust_cost.delta.dtype == torch.float32
+
+
+def test_values_are_frozen(make_problem):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        make_problem()[0].x3d = None
+
+
+def test_cat_refuses_other_settings_and_nothing():
+    one, other = (PerspectiveCamera(torch.eye(3)[None], z_min=z) for z in (0.1, 0.2))
+    with pytest.raises(ValueError, match="z_min"):
+        PerspectiveCamera.cat([one, other])
+    with pytest.raises(ValueError, match="CauchyCost"):
+        CauchyCost.cat([])
+
+
+def test_keep_objects_replaces_values_and_blocks_overflowing_gradients():
+    tensor = torch.tensor([[1.0, 2], [3, torch.nan], [1e-30, 4]], requires_grad=True)
+    kept = keep_objects(tensor, torch.tensor([True, False, True]))
+    assert kept.tolist()[1] == [0, 0]
+    gradient = torch.tensor([[1.0, 2], [3, 4], [torch.inf, 6]])
+    (gradient,) = torch.autograd.grad(kept, tensor, gradient)
+    assert gradient.tolist() == [[1, 2], [0, 0], [0, 0]]
