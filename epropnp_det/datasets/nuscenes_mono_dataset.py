@@ -1,0 +1,169 @@
+"""nuScenes as single images with boxes in each camera's own frame."""
+
+import os.path as osp
+import pickle
+from collections.abc import Callable, Sequence
+
+import mmengine
+import numpy as np
+import torch
+from mmdet3d.datasets import NuScenesDataset
+from mmdet3d.registry import DATASETS
+from mmengine.fileio import isdir
+
+from ..errors import UserError
+from .nuscenes_names import CAMERAS, LIDAR
+
+_DATA_PREFIX = {
+    "pts": f"samples/{LIDAR}",
+    "sweeps": f"sweeps/{LIDAR}",
+    **{camera: f"samples/{camera}" for camera in CAMERAS},
+}
+
+
+@DATASETS.register_module()
+class NuScenesMonoDataset(NuScenesDataset):
+    """The stock dataset, set up and mended for monocular detection.
+
+    It reads the info files of :func:`~epropnp_det.datasets.create_nuscenes_infos` and, doing
+    without the extras, those of mmdet3d. One item is one image; ``sample_idx`` is six times the
+    frame's number plus the camera's position in ``info['images']``, also in a subset of the
+    dataset. An item has, besides what the stock dataset gives:
+
+    - ``lidar_points``: absolute ``lidar_path`` of the keyframe's sweep, ``lidar2ego`` and
+      ``ego2global`` (4x4) at the LiDAR's timestamp, whatever the modality;
+    - ``images[camera]['cam2img']``: (3, 3) float64 array; with our info files also ``ego2global``
+      at the camera's own timestamp;
+    - NaN where a velocity is unknown (the stock dataset says zero).
+
+    Args:
+        data_root: The nuScenes folder.
+        ann_file: Info file, relative to ``data_root`` or absolute.
+        pipeline: Transforms.
+        data_prefix: Folders that differ from the nuScenes layout.
+        box_type_3d: As in the stock dataset.
+        load_type: As in the stock dataset.
+        modality: As in the stock dataset.
+        filter_empty_gt: Whether images without objects are passed over in training.
+        use_valid_flag: Drop the boxes without LiDAR and radar points, as the devkit's evaluation
+            does (info files of mmdet3d do not tell: they call every camera box valid). If False,
+            drop the boxes without LiDAR points.
+        min_visibility: Drop boxes with a nuScenes visibility level (1 to 4) below it; boxes of
+            unknown visibility stay, which are all of a stock info file.
+        **kwargs: As in the stock dataset. A ``version`` in ``metainfo`` must match the info file's.
+
+    Raises:
+        UserError: The data root or info file is missing, or the info file is unreadable, empty,
+            not in v2 format, of another version, or lacks what a filter asks for.
+    """
+
+    # Without the stock default 'v1.0-trainval', the info file tells the version.
+    METAINFO = {k: v for k, v in NuScenesDataset.METAINFO.items() if k != "version"}
+
+    def __init__(
+        self,
+        data_root: str,
+        ann_file: str,
+        pipeline: Sequence[dict | Callable] = (),
+        data_prefix: dict | None = None,
+        box_type_3d: str = "Camera",
+        load_type: str = "mv_image_based",
+        modality: dict | None = None,
+        filter_empty_gt: bool = False,
+        use_valid_flag: bool = True,
+        min_visibility: int = 0,
+        **kwargs,
+    ) -> None:
+        self.min_visibility = min_visibility
+        super().__init__(
+            data_root=data_root,
+            ann_file=ann_file,
+            pipeline=list(pipeline),
+            data_prefix={**_DATA_PREFIX, **(data_prefix or {})},
+            box_type_3d=box_type_3d,
+            load_type=load_type,
+            modality=modality or {"use_lidar": False, "use_camera": True},
+            filter_empty_gt=filter_empty_gt,
+            use_valid_flag=use_valid_flag,
+            **kwargs,
+        )
+
+    def load_data_list(self) -> list[dict]:
+        """Items of the info file, one an image."""
+        content = self._read_info_file()
+        found = content["metainfo"].get("version")
+        if self._metainfo.get("version", found) != found:
+            raise UserError(
+                f"info file {self.ann_file} is of {found} but the config asks for "
+                f"{self._metainfo['version']}: change metainfo.version or ann_file"
+            )
+        self._metainfo = {**content["metainfo"], **self._metainfo}
+        parsed = (self.parse_data_info(frame) for frame in content["data_list"])
+        return [item for part in parsed for item in (part if isinstance(part, list) else [part])]
+
+    def _read_info_file(self) -> dict:
+        if self.data_root and not isdir(self.data_root):
+            raise UserError(f"data_root {self.data_root} is not a folder: set it in the config")
+        mend = "make it with tools/create_data.py or set ann_file in the config"
+        try:
+            content = mmengine.load(self.ann_file)
+        except (FileNotFoundError, IsADirectoryError) as error:
+            raise UserError(f"info file {self.ann_file} does not exist: {mend}") from error
+        except (pickle.UnpicklingError, EOFError, TypeError, ValueError, LookupError) as error:
+            raise UserError(f"info file {self.ann_file} is not readable: {mend}") from error
+        if not isinstance(content, dict) or not {"metainfo", "data_list"} <= content.keys():
+            raise UserError(f"info file {self.ann_file} is not in mmdet3d v2 format: {mend}")
+        if not content["data_list"]:
+            raise UserError(f"info file {self.ann_file} holds no frame: {mend}")
+        return content
+
+    def parse_data_info(self, info: dict) -> list[dict] | dict:
+        """Items of one frame; see the class for what is added to the stock items."""
+        lidar = {
+            "ego2global": info["ego2global"],
+            **info["lidar_points"],
+            "lidar_path": osp.join(self.data_prefix["pts"], info["lidar_points"]["lidar_path"]),
+        }
+        items = super().parse_data_info(info)
+        if self.load_type == "mv_image_based":
+            for item in items:
+                item["image_idx"] = item["sample_idx"]
+                item["lidar_points"] = lidar
+                for image in item["images"].values():
+                    image["cam2img"] = np.array(image["cam2img"], dtype=np.float64)
+        return items
+
+    def get_data_info(self, idx: int) -> dict:
+        """Item ``idx``, with the ``sample_idx`` of its frame and camera."""
+        item = super().get_data_info(idx)
+        # The base class numbers items by their place, which a subset changes.
+        item["sample_idx"] = item.get("image_idx", item["sample_idx"])
+        return item
+
+    def parse_ann_info(self, info: dict) -> dict:
+        """Annotations as arrays of equal length, N or 0, with NaN for an unknown velocity."""
+        ann_info = super().parse_ann_info(info)
+        unknown = ann_info.pop("velocity_unknown", None)
+        if unknown is not None and self.with_velocity:
+            ann_info["velocities"][unknown] = np.nan
+            ann_info["gt_bboxes_3d"].tensor[torch.from_numpy(unknown), 7:] = torch.nan
+        for key in ("gt_bboxes_labels", "attr_labels"):
+            # The stock empty case is a scalar.
+            if np.ndim(ann_info.get(key, ())) == 0:
+                ann_info[key] = np.zeros(0, dtype=np.int64)
+        return ann_info
+
+    def _filter_with_mask(self, ann_info: dict) -> dict:
+        if not self.use_valid_flag and "num_lidar_pts" not in ann_info:
+            raise UserError(
+                f"info file {self.ann_file} has no LiDAR point counts: set use_valid_flag=True or "
+                f"make it with tools/create_data.py"
+            )
+        ann_info = self._remove_dontcare(super()._filter_with_mask(ann_info))
+        if "visibility" in ann_info:
+            level = ann_info["visibility"]
+            keep = (level >= self.min_visibility) | (level < 1)
+            ann_info = {k: v if k == "instances" else v[keep] for k, v in ann_info.items()}
+        # The base class is about to overwrite NaN with zero.
+        ann_info["velocity_unknown"] = np.isnan(ann_info["velocities"]).any(axis=1)
+        return ann_info

@@ -1,0 +1,278 @@
+"""Info files of a nuScenes dataroot: which frames go where, checked and written whole."""
+
+import json
+import multiprocessing
+import os
+import pickle
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+
+import numpy as np
+from nuscenes.eval.detection.utils import category_to_detection_name
+from nuscenes.nuscenes import NuScenes
+from nuscenes.utils.splits import create_splits_scenes
+from PIL import Image, UnidentifiedImageError
+from tqdm import tqdm
+
+from ..errors import UserError
+from .nuscenes_info import frame_info
+from .nuscenes_names import CAMERAS, CLASSES, LIDAR, LIDAR_FEATURES
+
+SPLITS = {
+    "v1.0-mini": {"train": "mini_train", "val": "mini_val"},
+    "v1.0-trainval": {"train": "train", "val": "val"},
+    "v1.0-test": {"test": "test"},
+}
+"""For each version, the devkit's split that goes into the info file of a name."""
+
+_TABLES = (
+    "attribute",
+    "calibrated_sensor",
+    "category",
+    "ego_pose",
+    "instance",
+    "log",
+    "map",
+    "sample",
+    "sample_annotation",
+    "sample_data",
+    "scene",
+    "sensor",
+    "visibility",
+)
+
+
+@dataclass(frozen=True)
+class SplitSummary:
+    """What was written for one split.
+
+    Attributes:
+        name: train, val or test.
+        path: The info file, or None where no scene of the split is present.
+        frames: Number of keyframes.
+        scenes: Number of scenes that are present.
+        absent: Number of the split's scenes that the dataroot lacks.
+    """
+
+    name: str
+    path: Path | None
+    frames: int
+    scenes: int
+    absent: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}: {self.frames} frames of {self.scenes} scenes "
+            f"({self.absent} scenes of the split are not in the dataroot, skipped) -> "
+            f"{self.path or 'no file'}"
+        )
+
+
+def create_nuscenes_infos(
+    root: str | Path,
+    version: str,
+    out_dir: str | Path | None = None,
+    workers: int = 1,
+    max_sweeps: int = 10,
+    info_prefix: str = "nuscenes",
+) -> list[SplitSummary]:
+    """Write ``{info_prefix}_infos_{train,val,test}.pkl`` of a nuScenes dataroot.
+
+    Every camera image, LiDAR keyframe and LiDAR sweep that the files refer to is checked first;
+    files appear only when all went well. A scene of a split is skipped when the tables lack it or
+    when none of its first keyframe's files is there (a part of the data was downloaded).
+
+    Args:
+        root: Dataroot, with ``samples``, ``sweeps``, ``maps`` and the folder of tables.
+        version: A key of :data:`SPLITS`.
+        out_dir: Where the files go; ``root`` by default.
+        workers: Number of processes.
+        max_sweeps: At most so many earlier LiDAR sweeps are listed a keyframe.
+        info_prefix: First part of the file names.
+
+    Returns:
+        One summary a split.
+
+    Raises:
+        UserError: The root, version, a table or a file of sensor data is missing or broken, or no
+            scene of any split is present.
+    """
+    root, out_dir = Path(root), Path(out_dir or root)
+    _check_root(root, version)
+    try:
+        nusc = _load_tables(root, version)
+        tokens, counts = {}, {}
+        for name, split in SPLITS[version].items():
+            wanted = create_splits_scenes()[split]
+            scenes = {s["token"] for s in nusc.scene if s["name"] in wanted and _present(nusc, s)}
+            tokens[name] = [s["token"] for s in nusc.sample if s["scene_token"] in scenes]
+            counts[name] = len(scenes), len(wanted) - len(scenes)
+        if not any(tokens.values()):
+            raise UserError(
+                f"{root} holds no sensor data for any scene of {version}: unpack the sample files "
+                f"there or name another --root"
+            )
+        infos = _build(root, version, tokens, workers, max_sweeps)
+        metainfo = _metainfo(nusc)
+    finally:
+        # A later call must see tables that were changed on disk.
+        _load_tables.cache_clear()
+
+    summaries = []
+    for name, frames in infos.items():
+        path = out_dir / f"{info_prefix}_infos_{name}.pkl" if frames else None
+        if path:
+            _write_whole(path, {"metainfo": metainfo, "data_list": frames})
+        summaries.append(SplitSummary(name, path, len(frames), *counts[name]))
+    return summaries
+
+
+def _check_root(root: Path, version: str) -> None:
+    if version not in SPLITS:
+        raise UserError(f"unknown version {version!r}: choose one of {', '.join(SPLITS)}")
+    if not root.is_dir():
+        raise UserError(f"dataroot {root} is not a folder: name the nuScenes folder with --root")
+    tables = root / version
+    if not tables.is_dir():
+        found = ", ".join(v for v in SPLITS if (root / v).is_dir()) or "none"
+        raise UserError(
+            f"{tables} does not exist (versions under {root}: {found}): "
+            f"name another --version or --root"
+        )
+    for name in _TABLES:
+        if not (tables / f"{name}.json").is_file():
+            raise UserError(f"table {tables / name}.json is missing: unpack the metadata again")
+
+
+# Under fork the workers inherit the loaded tables; under spawn each loads them once.
+@lru_cache(maxsize=1)
+def _load_tables(root: Path, version: str) -> NuScenes:
+    try:
+        return NuScenes(version=version, dataroot=str(root), verbose=False)
+    except ValueError as error:
+        broken = next((p for p in sorted((root / version).glob("*.json")) if not _is_json(p)), None)
+        raise UserError(f"table {broken} is not valid JSON: unpack the metadata again") from error
+    except (AssertionError, OSError) as error:
+        raise UserError(f"the tables of {root / version} do not load: {error}") from error
+    except KeyError as error:
+        raise UserError(
+            f"the tables of {root / version} refer to a record {error} that is in none of them: "
+            f"unpack the metadata again"
+        ) from error
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_bytes())
+    except ValueError:
+        return False
+    return True
+
+
+def _present(nusc: NuScenes, scene: dict) -> bool:
+    data = nusc.get("sample", scene["first_sample_token"])["data"]
+    return any(
+        Path(nusc.get_sample_data_path(data[channel])).exists()
+        for channel in (LIDAR, *CAMERAS)
+        if channel in data
+    )
+
+
+def _build(
+    root: Path, version: str, tokens: dict[str, list[str]], workers: int, max_sweeps: int
+) -> dict[str, list[dict]]:
+    job = partial(_checked_frame, root, version, max_sweeps)
+    order = [token for split in tokens.values() for token in split]
+    if workers > 1:
+        with multiprocessing.Pool(workers) as pool:
+            frames = _with_progress(pool.imap(job, order, chunksize=4), len(order))
+    else:
+        frames = _with_progress(map(job, order), len(order))
+    rest = iter(frames)
+    return {
+        name: [{"sample_idx": i, **next(rest)} for i in range(len(split))]
+        for name, split in tokens.items()
+    }
+
+
+def _with_progress(frames: Iterable[dict], total: int) -> list[dict]:
+    return list(tqdm(frames, total=total, unit="frame", desc="frames"))
+
+
+def _checked_frame(root: Path, version: str, max_sweeps: int, sample_token: str) -> dict:
+    nusc = _load_tables(root, version)
+    sample = nusc.get("sample", sample_token)
+    for channel in (LIDAR, *CAMERAS):
+        if channel not in sample["data"]:
+            raise UserError(
+                f"sample {sample_token} has no {channel} keyframe in {root / version}/"
+                f"sample_data.json: unpack the metadata again"
+            )
+    for channel in CAMERAS:
+        data = nusc.get("sample_data", sample["data"][channel])
+        _check_image(root / data["filename"], (data["width"], data["height"]))
+    info = frame_info(nusc, sample_token, max_sweeps)
+    sweeps = (sweep["sample_data_token"] for sweep in info.get("lidar_sweeps", ()))
+    for token in (sample["data"][LIDAR], *sweeps):
+        _check_lidar(root / nusc.get("sample_data", token)["filename"])
+    return info
+
+
+def _check_size(path: Path) -> int:
+    size = path.stat().st_size if path.is_file() else None
+    if not size:
+        fault = "is missing" if size is None else "is empty"
+        raise UserError(f"{path} {fault}: unpack or download it again")
+    return size
+
+
+def _check_image(path: Path, size: tuple[int, int]) -> None:
+    _check_size(path)
+    try:
+        with Image.open(path) as image:
+            found = image.size
+    except (UnidentifiedImageError, OSError) as error:
+        raise UserError(f"{path} is not a readable image: download it again") from error
+    if found != size:
+        raise UserError(
+            f"{path} is {found[0]}x{found[1]} pixels where its table says {size[0]}x{size[1]}: "
+            f"download it again"
+        )
+
+
+def _check_lidar(path: Path) -> None:
+    if _check_size(path) % (LIDAR_FEATURES * np.float32().itemsize):
+        raise UserError(
+            f"{path} does not hold whole points of {LIDAR_FEATURES} floats: download it again"
+        )
+
+
+def _metainfo(nusc: NuScenes) -> dict:
+    ignored = (c["name"] for c in nusc.category if category_to_detection_name(c["name"]) is None)
+    return {
+        "categories": {name: i for i, name in enumerate(CLASSES)} | dict.fromkeys(ignored, -1),
+        "dataset": "nuscenes",
+        "version": nusc.version,
+        "info_version": "1.1",
+    }
+
+
+def _write_whole(path: Path, content: dict) -> None:
+    """Write a pickle so that it is there whole or not at all."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise UserError(
+            f"cannot write to {path.parent} ({error}): name another --out-dir"
+        ) from error
+    try:
+        with os.fdopen(handle, "wb") as file:
+            pickle.dump(content, file)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    finally:
+        Path(name).unlink(missing_ok=True)

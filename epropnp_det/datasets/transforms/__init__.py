@@ -1,0 +1,4 @@
+from .geometric import CropTopRows, RandomFlipMono3D, ResizeMono3D
+from .lidar_points import LoadCameraLidarPoints
+
+__all__ = ["CropTopRows", "LoadCameraLidarPoints", "RandomFlipMono3D", "ResizeMono3D"]

@@ -1,0 +1,172 @@
+import json
+import os
+import pickle
+import subprocess
+import sys
+
+import pytest
+
+from epropnp_det.datasets import create_nuscenes_infos
+from epropnp_det.errors import UserError
+
+
+def _front_image(root):
+    return next((root / "samples" / "CAM_FRONT").iterdir())
+
+
+def _edit(root, table, change):
+    path = root / "v1.0-mini" / f"{table}.json"
+    rows = json.loads(path.read_text())
+    change(rows)
+    path.write_text(json.dumps(rows))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_splits_of_the_fake_dataroot(fake_root, tmp_path, workers):
+    train, val = create_nuscenes_infos(
+        fake_root, "v1.0-mini", tmp_path / "out", workers=workers, info_prefix="fake"
+    )
+    assert (train.frames, train.scenes, train.absent) == (2, 1, 7)
+    assert (val.frames, val.scenes, val.absent) == (1, 1, 1)
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "fake_infos_train.pkl",
+        "fake_infos_val.pkl",
+    ]
+    content = pickle.loads(train.path.read_bytes())
+    assert [x["sample_idx"] for x in content["data_list"]] == [0, 1]
+    assert [x["token"] for x in content["data_list"]] == ["scene-0061-0", "scene-0061-1"]
+    assert content["metainfo"]["version"] == "v1.0-mini"
+    assert content["metainfo"]["categories"]["car"] == 0
+    assert content["metainfo"]["categories"]["animal"] == -1
+
+
+def test_scene_without_files_is_skipped_and_its_split_gets_no_file(fake_root, tmp_path):
+    for path in fake_root.glob("samples/*/*-8.9*"):
+        path.unlink()
+    for path in fake_root.glob("samples/*/*-9.0*"):
+        path.unlink()
+    train, val = create_nuscenes_infos(fake_root, "v1.0-mini", tmp_path / "out")
+    assert train.frames == 2
+    assert (val.path, val.frames, val.absent) == (None, 0, 2)
+    assert not (tmp_path / "out" / "nuscenes_infos_val.pkl").exists()
+
+
+def test_test_version_has_no_annotations(fake_root, tmp_path):
+    (fake_root / "v1.0-mini").rename(fake_root / "v1.0-test")
+    path = fake_root / "v1.0-test" / "scene.json"
+    path.write_text(path.read_text().replace('"name": "scene-0061"', '"name": "scene-0077"'))
+    for table in ("sample_annotation", "instance"):
+        (fake_root / "v1.0-test" / f"{table}.json").write_text("[]")
+    (test,) = create_nuscenes_infos(fake_root, "v1.0-test", tmp_path)
+    assert test.path.name == "nuscenes_infos_test.pkl"
+    frame = pickle.loads(test.path.read_bytes())["data_list"][0]
+    assert frame["instances"] == []
+    assert "cam_instances" not in frame
+
+
+def _drop(path):
+    path.unlink()
+
+
+def _empty(path):
+    path.write_bytes(b"")
+
+
+def _garbage(path):
+    path.write_bytes(b"not an image, not a point cloud")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("fault", [_drop, _empty, _garbage])
+@pytest.mark.parametrize("folder", ["samples/CAM_FRONT", "samples/LIDAR_TOP", "sweeps/LIDAR_TOP"])
+def test_broken_sensor_file_is_named(fake_root, tmp_path, fault, folder, workers):
+    broken = sorted((fake_root / folder).iterdir())[-1]
+    fault(broken)
+    with pytest.raises(UserError, match=broken.name.replace(".", r"\.")):
+        create_nuscenes_infos(fake_root, "v1.0-mini", tmp_path / "out", workers=workers)
+    assert not list(tmp_path.glob("out/*"))
+
+
+def test_image_of_another_size(fake_root):
+    _edit(fake_root, "sample_data", lambda rows: [r.update(width=65) for r in rows if r["width"]])
+    with pytest.raises(UserError, match="64x36 pixels where its table says 65x36"):
+        create_nuscenes_infos(fake_root, "v1.0-mini")
+
+
+def test_frame_without_a_camera(fake_root):
+    _edit(fake_root, "sample_data", lambda rows: rows.pop(3))
+    with pytest.raises(UserError, match="no CAM_FRONT_LEFT keyframe"):
+        create_nuscenes_infos(fake_root, "v1.0-mini")
+
+
+def test_broken_tables_are_named(fake_root):
+    table = fake_root / "v1.0-mini" / "sample.json"
+    table.write_text(table.read_text()[:-20])
+    with pytest.raises(UserError, match=r"sample\.json is not valid JSON"):
+        create_nuscenes_infos(fake_root, "v1.0-mini")
+    table.unlink()
+    with pytest.raises(UserError, match=r"sample\.json is missing"):
+        create_nuscenes_infos(fake_root, "v1.0-mini")
+
+
+def test_tables_that_do_not_fit_together(fake_root):
+    _edit(fake_root, "category", lambda rows: rows.pop(0))
+    with pytest.raises(UserError, match="'vehicle.car' that is in none"):
+        create_nuscenes_infos(fake_root, "v1.0-mini")
+
+
+def test_missing_map(fake_root):
+    (fake_root / "maps" / "blank.png").unlink()
+    with pytest.raises(UserError, match=r"blank\.png"):
+        create_nuscenes_infos(fake_root, "v1.0-mini")
+
+
+def test_wrong_root_and_version(fake_root, tmp_path):
+    with pytest.raises(UserError, match="nowhere is not a folder"):
+        create_nuscenes_infos(tmp_path / "nowhere", "v1.0-mini")
+    with pytest.raises(UserError, match="versions under .*: v1.0-mini"):
+        create_nuscenes_infos(fake_root, "v1.0-trainval")
+    with pytest.raises(UserError, match="unknown version 'v2'"):
+        create_nuscenes_infos(fake_root, "v2")
+
+
+def test_no_scene_at_all(fake_root):
+    _edit(fake_root, "scene", lambda rows: [r.update(name="scene-9999") for r in rows])
+    with pytest.raises(UserError, match="no sensor data for any scene"):
+        create_nuscenes_infos(fake_root, "v1.0-mini")
+
+
+def test_folder_that_cannot_be_written(fake_root, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="--out-dir"):
+        create_nuscenes_infos(fake_root, "v1.0-mini", tmp_path / "file" / "out")
+
+
+def _command_line(repo_root, *args) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "tools/create_data.py", "nuscenes", *map(str, args)],
+        cwd=repo_root,
+        env={**os.environ, "PYTHONPATH": str(repo_root)},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_command_line(repo_root, keyframe_root, tmp_path):
+    args = ("--root", keyframe_root, "--version", "v1.0-mini", "--out-dir", tmp_path)
+    done = _command_line(repo_root, *args, "--workers", 2)
+    assert done.returncode == 0, done.stderr
+    assert "train: 1 frames of 1 scenes (7 scenes" in done.stdout
+    assert "frame/s" in done.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["nuscenes_infos_train.pkl"]
+
+
+def test_command_line_tells_a_fault_in_one_line(repo_root, fake_root, tmp_path):
+    image = _front_image(fake_root)
+    image.unlink()
+    args = ("--root", fake_root, "--version", "v1.0-mini", "--out-dir", tmp_path / "out")
+    done = _command_line(repo_root, *args, "--workers", 2)
+    assert done.returncode == 1
+    assert f"error: {image} is missing" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,38 @@
+"""Prepare a dataset: write the info files that training and testing read."""
+
+import argparse
+import os
+import sys
+
+from epropnp_det.datasets.nuscenes_prepare import SPLITS, create_nuscenes_infos
+from epropnp_det.errors import UserError
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    datasets = parser.add_subparsers(dest="dataset", required=True)
+    nuscenes = datasets.add_parser(
+        "nuscenes", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    nuscenes.add_argument("--root", required=True, help="the nuScenes folder")
+    nuscenes.add_argument("--version", required=True, choices=list(SPLITS))
+    nuscenes.add_argument("--out-dir", help="where the info files go; the root when absent")
+    nuscenes.add_argument("--workers", type=int, default=os.cpu_count(), help="processes")
+    nuscenes.add_argument("--max-sweeps", type=int, default=10, help="LiDAR sweeps a keyframe")
+    nuscenes.add_argument("--info-prefix", default="nuscenes", help="first part of the file names")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    try:
+        summaries = create_nuscenes_infos(
+            args.root, args.version, args.out_dir, args.workers, args.max_sweeps, args.info_prefix
+        )
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    print(*summaries, sep="\n")
+
+
+if __name__ == "__main__":
+    main()
