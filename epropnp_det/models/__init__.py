@@ -1,0 +1,20 @@
+"""Registered network modules, in the order in which data flows through them."""
+
+from .dense_heads import FCOSEmbHead
+from .detectors import EProPnPDet
+from .losses import MonteCarloPoseLoss
+from .pnp_heads import DeformPnPHead
+from .targets import CenterPointAssigner, ObjectSampler, VolumeCenter
+from .task_modules import EProPnPDecoder, MultiClassLogDimCoder
+
+__all__ = [
+    "CenterPointAssigner",
+    "DeformPnPHead",
+    "EProPnPDecoder",
+    "EProPnPDet",
+    "FCOSEmbHead",
+    "MonteCarloPoseLoss",
+    "MultiClassLogDimCoder",
+    "ObjectSampler",
+    "VolumeCenter",
+]

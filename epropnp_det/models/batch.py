@@ -1,0 +1,82 @@
+"""A batch of data samples as tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from mmdet3d.structures import Det3DDataSample
+from torch import Tensor
+
+
+class Views(NamedTuple):
+    """Cameras of B images.
+
+    Attributes:
+        cam_mats: (B, 3, 3) camera matrices of the network input, in pixels.
+        img_size: (B, 2) image sizes (width, height) before padding, in pixels.
+    """
+
+    cam_mats: Tensor
+    img_size: Tensor
+
+    @classmethod
+    def from_samples(cls, samples: Sequence[Det3DDataSample], device: torch.device) -> Views:
+        """Read ``cam2img`` and ``img_shape`` of each sample's meta information.
+
+        Raises:
+            KeyError: a sample has no ``cam2img``.
+        """
+        for sample in samples:
+            if "cam2img" not in sample.metainfo:
+                raise KeyError(
+                    f'image {sample.metainfo.get("img_path")} has no camera matrix: add "cam2img" '
+                    "to the meta_keys of Pack3DDetInputs and use a camera dataset"
+                )
+        cam_mats = [torch.as_tensor(s.cam2img, dtype=torch.float32)[:3, :3] for s in samples]
+        sizes = [(s.img_shape[1], s.img_shape[0]) for s in samples]
+        return cls(
+            torch.stack(cam_mats).to(device),
+            torch.tensor(sizes, dtype=torch.float32, device=device),
+        )
+
+
+class ObjectTruth(NamedTuple):
+    """Ground truth of G objects.
+
+    Attributes:
+        pose: (G, 4) gravity centre (x, y, z) in metres and yaw in radians, camera frame.
+        dims: (G, 3) sizes (l, h, w), in metres.
+        label: (G,) classes.
+        velocity: (G, 2) (vx, vz) in the camera frame, in m/s; NaN where unknown.
+        attribute: (G,) attribute indices.
+    """
+
+    pose: Tensor
+    dims: Tensor
+    label: Tensor
+    velocity: Tensor
+    attribute: Tensor
+
+    @classmethod
+    def from_samples(cls, samples: Sequence[Det3DDataSample]) -> ObjectTruth:
+        """Concatenate the ground truth of all images."""
+        truths = [s.gt_instances_3d for s in samples]
+        boxes = [t.bboxes_3d for t in truths]
+        return cls(
+            torch.cat([torch.cat([b.gravity_center, b.yaw[:, None]], 1) for b in boxes]),
+            torch.cat([b.dims for b in boxes]),
+            torch.cat([t.labels_3d for t in truths]),
+            torch.cat([b.tensor[:, 7:9] for b in boxes]),
+            torch.cat([t.attr_labels for t in truths]),
+        )
+
+    @property
+    def boxes(self) -> Tensor:
+        """(G, 7) gravity centre, size (l, h, w) and yaw."""
+        return torch.cat([self.pose[:, :3], self.dims, self.pose[:, 3:]], dim=1)
+
+    def take(self, index: Tensor) -> ObjectTruth:
+        """The objects at ``index`` (S,)."""
+        return ObjectTruth(*(field[index] for field in self))

@@ -1,0 +1,5 @@
+"""Heads that predict for every cell of the feature maps."""
+
+from .fcos_emb_head import DenseOutputs, DenseTargets, FCOSEmbHead
+
+__all__ = ["DenseOutputs", "DenseTargets", "FCOSEmbHead"]

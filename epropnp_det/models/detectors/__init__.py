@@ -1,0 +1,5 @@
+"""Detectors."""
+
+from .epropnp_det import EProPnPDet
+
+__all__ = ["EProPnPDet"]

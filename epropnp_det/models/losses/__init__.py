@@ -1,0 +1,5 @@
+"""Losses that mmdet does not have."""
+
+from .monte_carlo_pose_loss import MonteCarloPoseLoss
+
+__all__ = ["MonteCarloPoseLoss"]

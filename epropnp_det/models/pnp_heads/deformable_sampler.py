@@ -1,0 +1,136 @@
+"""Deformable attention that also hands out what it sampled: the image points of an object."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from mmcv.cnn.bricks.transformer import FFN
+from mmengine.model import BaseModule, constant_init, xavier_init
+from torch import Tensor, nn
+
+from ..objects import ObjectQueries
+
+
+class SampledPoints(NamedTuple):
+    """N = num_heads * num_points image points of each of M objects, heads in order.
+
+    Attributes:
+        embedding: (M, C) object embeddings after attention.
+        query: (M, num_heads, C / num_heads) queries.
+        value: (M, num_heads, num_points, C / num_heads) values sampled at the points.
+        x2d: (M, N, 2) positions (u, v), in network-input pixels.
+        mask: (M, N) 1 inside the image, fading to 0 over one cell across its border.
+    """
+
+    embedding: Tensor
+    query: Tensor
+    value: Tensor
+    x2d: Tensor
+    mask: Tensor
+
+
+class DeformableSampler(BaseModule):
+    """Each head of an object looks at points of its own choice around the reference point.
+
+    Args:
+        channels: channels C of embeddings, keys and values.
+        num_heads: attention heads.
+        num_points: points a head.
+        stride: pixels a cell of the key and value maps.
+        feedforward_channels: hidden channels of the feed-forward network.
+        dropout: rate within the feed-forward network.
+    """
+
+    def __init__(
+        self,
+        channels: int = 256,
+        num_heads: int = 8,
+        num_points: int = 16,
+        stride: int = 8,
+        feedforward_channels: int = 1024,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        if channels % num_heads:
+            raise ValueError(f"{channels} channels do not divide into {num_heads} heads")
+        self.num_heads = num_heads
+        self.num_points = num_points
+        self.stride = stride
+        self.sampling_offsets = nn.Linear(channels, num_heads * num_points * 2)
+        self.out_proj = nn.Linear(channels, channels)
+        self.attn_norm = nn.LayerNorm(channels)
+        self.ffn = FFN(channels, feedforward_channels, ffn_drop=dropout)
+        self.ffn_norm = nn.LayerNorm(channels)
+
+    def init_weights(self) -> None:
+        """Head h starts to look along direction 2 pi h / num_heads, farther with each point."""
+        super().init_weights()
+        constant_init(self.sampling_offsets, 0.0)
+        angle = torch.arange(self.num_heads) * (2 * math.pi / self.num_heads)
+        direction = torch.stack([angle.cos(), angle.sin()], dim=-1)
+        direction = direction / direction.abs().amax(-1, keepdim=True)
+        reach = torch.arange(1, self.num_points + 1) * (4 / self.num_points)
+        self.sampling_offsets.bias.data = (direction[:, None] * reach[:, None]).flatten()
+        xavier_init(self.out_proj, distribution="uniform")
+
+    def forward(
+        self,
+        query: Tensor,
+        embedding: Tensor,
+        objects: ObjectQueries,
+        key_map: Tensor,
+        value_map: Tensor,
+    ) -> SampledPoints:
+        """Sample and attend.
+
+        Args:
+            query: (M, C) queries of the attention.
+            embedding: (M, C) object embeddings that know their class; they choose the points.
+            objects: the objects, for their reference points, strides and images.
+            key_map: (B, C, H, W) keys.
+            value_map: (B, C, H, W) values.
+
+        Returns:
+            The sampled points and the attended embeddings.
+        """
+        offsets = self.sampling_offsets(embedding)
+        offsets = offsets.unflatten(-1, (self.num_heads, self.num_points, 2))
+        x2d = objects.center[:, None, None] + offsets * objects.stride[:, None, None, None]
+        key, value, mask = self._sample(key_map, value_map, x2d, objects.img_ind)
+
+        query = query.unflatten(-1, (self.num_heads, -1))
+        logit = torch.einsum("mhc,mhpc->mhp", query, key) / math.sqrt(query.shape[-1])
+        attention = logit.softmax(-1) * mask
+        attended = torch.einsum("mhp,mhpc->mhc", attention, value).flatten(1)
+        embedding = self.attn_norm(embedding + self.out_proj(attended))
+        embedding = self.ffn_norm(self.ffn(embedding))
+        return SampledPoints(embedding, query, value, x2d.flatten(1, 2), mask.flatten(1))
+
+    def _sample(
+        self, key_map: Tensor, value_map: Tensor, x2d: Tensor, img_ind: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Bilinear samples of each head's channels at its points; one call an image."""
+        height, width = key_map.shape[-2:]
+        extent = x2d.new_tensor([width, height]) * self.stride
+        maps = torch.cat([m.unflatten(1, (self.num_heads, -1)) for m in (key_map, value_map)], 2)
+        grid = 2 * x2d / extent - 1
+        groups = [(img_ind == i).nonzero(as_tuple=True)[0] for i in range(len(maps))]
+        sampled = torch.cat(
+            [
+                F.grid_sample(
+                    head_maps,
+                    grid[group].transpose(0, 1).to(maps),
+                    padding_mode="border",
+                    align_corners=False,
+                ).permute(2, 0, 3, 1)
+                for head_maps, group in zip(maps, groups, strict=True)
+            ]
+        )[torch.cat(groups).argsort()]
+        # The weight that bilinear interpolation with zero padding would give to real cells.
+        cell = x2d / self.stride
+        inside = (cell + 0.5).clamp(0, 1) * (extent / self.stride - cell + 0.5).clamp(0, 1)
+        key, value = sampled.chunk(2, dim=-1)
+        return key, value, inside.prod(-1)

@@ -1,0 +1,13 @@
+"""Training targets: which cells, where their centres are, and which of them are sampled."""
+
+from .object_sampler import ObjectSampler, SampledObjects
+from .point_assigner import CenterPointAssigner, PointAssignment
+from .volume_center import VolumeCenter
+
+__all__ = [
+    "CenterPointAssigner",
+    "ObjectSampler",
+    "PointAssignment",
+    "SampledObjects",
+    "VolumeCenter",
+]
