@@ -1,0 +1,76 @@
+"""Evaluation by the nuScenes devkit, under the names that mmdet3d gives its numbers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from mmdet3d.evaluation.metrics import NuScenesMetric
+from nuscenes import NuScenes
+from nuscenes.eval.common.data_classes import EvalBoxes
+from nuscenes.eval.common.loaders import load_prediction
+from nuscenes.eval.detection.data_classes import DetectionBox, DetectionConfig
+from nuscenes.eval.detection.evaluate import DetectionEval
+
+
+class _NothingPredicted(DetectionEval):
+    """The devkit's evaluation of a submission without any box, which its own loader refuses.
+
+    Without predictions, its accumulation gives the same whatever the ground truth: AP 0, errors 1.
+    """
+
+    def __init__(self, config: DetectionConfig, path: str, output_dir: str) -> None:
+        self.cfg = config
+        self.output_dir = output_dir
+        self.verbose = False
+        self.pred_boxes, self.meta = load_prediction(
+            path, config.max_boxes_per_sample, DetectionBox
+        )
+        self.gt_boxes = EvalBoxes()
+
+
+def evaluate_submission(
+    nusc: NuScenes, config: DetectionConfig, path: str, eval_set: str, empty: bool
+) -> dict:
+    """Evaluate a submission; `metrics_summary.json` and `metrics_details.json` land beside it.
+
+    Args:
+        nusc: tables with the annotations of the split.
+        config: ranges and thresholds.
+        path: the submission file, with every sample of the split.
+        eval_set: split.
+        empty: the submission has no box at all.
+
+    Returns:
+        The devkit's summary.
+    """
+    folder = os.path.dirname(path)
+    if empty:
+        evaluation = _NothingPredicted(config, path, folder)
+    else:
+        evaluation = DetectionEval(nusc, config, path, eval_set, folder, verbose=False)
+    return evaluation.main(render_curves=False)
+
+
+def metric_names(summary: dict, classes: Sequence[str], prefix: str) -> dict[str, float]:
+    """Flatten the devkit's summary to the keys of the stock metric, so that `save_best` carries on.
+
+    Args:
+        summary: what `evaluate_submission` returns.
+        classes: detection names to report one by one.
+        prefix: stands before every key, as in 'pred_instances_3d_NuScenes'.
+
+    Returns:
+        '<prefix>/NDS', '/mAP', '/mATE' and so on, '/<class>_AP_dist_<metres>' and
+        '/<class>_<error>'; NaN where the devkit defines no error (a traffic cone's heading).
+    """
+    numbers = {
+        NuScenesMetric.ErrNameMapping[name]: value for name, value in summary["tp_errors"].items()
+    }
+    for name in classes:
+        for distance, value in summary["label_aps"][name].items():
+            numbers[f"{name}_AP_dist_{distance}"] = value
+        for error, value in summary["label_tp_errors"][name].items():
+            numbers[f"{name}_{error}"] = value
+    numbers |= {"NDS": summary["nd_score"], "mAP": summary["mean_ap"]}
+    return {f"{prefix}/{key}": float(value) for key, value in numbers.items()}

@@ -1,0 +1,319 @@
+"""The metric that mmengine drives: predictions of single images in, nuScenes scores out."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+import torch
+from mmdet3d.evaluation.metrics import NuScenesMetric
+from mmdet3d.registry import METRICS
+from mmdet3d.structures import CameraInstance3DBoxes
+from mmengine.dist import is_main_process
+from mmengine.logging import print_log
+from nuscenes import NuScenes
+
+from ..errors import UserError
+from .attributes import choose_attributes
+from .camera_views import CameraView, CameraViews, load_camera_views
+from .devkit_eval import evaluate_submission, metric_names
+from .geometry import camera_boxes_to_global
+from .merging import merge_cameras
+from .splits import (
+    has_detection_classes,
+    lacks_annotations,
+    load_tables,
+    resolve_split,
+    samples_of_split,
+)
+from .submission import submission_boxes, write_submission
+
+_RESULT_NAME = "pred_instances_3d"
+
+
+@METRICS.register_module()
+class NuScenesMonoMetric(NuScenesMetric):
+    """nuScenes detection metric for predictions of single images (design, section 5).
+
+    Boxes go from each camera through the ego pose at that image's own timestamp to the global
+    frame with their full orientation, so that ground truth comes back exactly. There the cameras
+    of a sample are merged; the devkit evaluates the submission file on any of its splits.
+
+    Data samples are those of the stock metric: `sample_idx`, and `pred_instances_3d` with
+    `bboxes_3d` (`CameraInstance3DBoxes` of 7 or 9 numbers, on any device), `scores_3d`,
+    `labels_3d` and optionally `attr_labels`; or `attr_scores` (N, 9), of which the best that fits
+    the class is taken.
+
+    Args:
+        data_root: nuScenes dataroot; it may hold only some of a split's scenes.
+        ann_file: info file of the evaluated dataset, ours or stock mmdet3d's.
+        metric: 'bbox', the only one.
+        modality: sensors for the submission's `meta`. Default: camera alone.
+        prefix: see the stock metric.
+        format_only: only write the submission, for a split without annotations.
+        jsonfile_prefix: folder for `pred_instances_3d/results_nusc.json` and the devkit's
+            summaries; a temporary one if None.
+        eval_version: name of the devkit's configuration of ranges and thresholds.
+        collect_device: see the stock metric.
+        backend_args: see the stock metric.
+        version: nuScenes version. Default: that of the info file, else of `dataset_meta`.
+        eval_set: any split that the devkit knows. Default: mini_val, val or test, by version.
+        nms_thr: intersection over union in bird's-eye view above which, within a class, the worse
+            of two boxes goes; None keeps all.
+        max_boxes: at most so many boxes a sample.
+        score_thr: boxes below this score go.
+
+    Raises:
+        UserError: a setting does not fit the data; its message says which.
+    """
+
+    def __init__(
+        self,
+        data_root: str,
+        ann_file: str,
+        metric: str | list[str] = "bbox",
+        modality: dict | None = None,
+        prefix: str | None = None,
+        format_only: bool = False,
+        jsonfile_prefix: str | None = None,
+        eval_version: str = "detection_cvpr_2019",
+        collect_device: str = "cpu",
+        backend_args: dict | None = None,
+        version: str | None = None,
+        eval_set: str | None = None,
+        nms_thr: float | None = 0.25,
+        max_boxes: int = 500,
+        score_thr: float = 0.0,
+    ) -> None:
+        if format_only and jsonfile_prefix is None:
+            raise UserError("format_only needs jsonfile_prefix, the folder to write to.")
+        if metric not in ("bbox", ["bbox"]):
+            raise UserError(f"NuScenesMonoMetric knows the metric 'bbox' alone, not {metric!r}.")
+        try:
+            super().__init__(
+                data_root,
+                ann_file,
+                metric=metric,
+                modality=modality or {"use_camera": True, "use_lidar": False},
+                prefix=prefix,
+                format_only=format_only,
+                jsonfile_prefix=jsonfile_prefix,
+                eval_version=eval_version,
+                collect_device=collect_device,
+                backend_args=backend_args,
+            )
+        except AssertionError as error:
+            raise UserError(f"The nuScenes devkit has no eval_version {eval_version}.") from error
+        limit = self.eval_detection_configs.max_boxes_per_sample
+        if max_boxes > limit:
+            raise UserError(f"nuScenes allows {limit} boxes a sample, not max_boxes={max_boxes}.")
+        self.version = version
+        self.eval_set = eval_set
+        self.nms_thr = nms_thr
+        self.max_boxes = max_boxes
+        self.score_thr = score_thr
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Keep what the merge needs of every image, on the CPU.
+
+        Args:
+            data_batch: not used.
+            data_samples: predictions of a batch of images.
+
+        Raises:
+            UserError: the settings do not fit the data, or the boxes are not a camera's.
+        """
+        if not self.results and is_main_process():
+            # On the first batch, for a wrong setting should not cost a whole pass to be noticed.
+            self._target()
+        for data_sample in data_samples:
+            self.results.append(
+                {
+                    "sample_idx": int(data_sample["sample_idx"]),
+                    _RESULT_NAME: self._columns(data_sample[_RESULT_NAME]),
+                }
+            )
+
+    def compute_metrics(self, results: list[dict]) -> dict[str, float]:
+        """Write the submission and evaluate it.
+
+        Args:
+            results: what `process` kept, of all ranks. An image that a padding sampler repeated
+                counts once.
+
+        Returns:
+            Scores under the stock metric's names; empty with `format_only`.
+
+        Raises:
+            UserError: the evaluated images are not those of the split, or it has no annotations.
+        """
+        version, eval_set = self._target()
+        nusc = load_tables(self.data_root, version)
+        tokens = samples_of_split(nusc, eval_set)
+        if not self.format_only and not has_detection_classes(nusc, tokens):
+            raise self._nothing_to_compare(eval_set)
+        images = {result["sample_idx"]: result[_RESULT_NAME] for result in results}
+        submission = self._submission(images, nusc, eval_set, tokens)
+
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = self.jsonfile_prefix or scratch
+            path = os.path.join(folder, _RESULT_NAME, "results_nusc.json")
+            write_submission(path, submission, self.modality, self.max_boxes)
+            if self.jsonfile_prefix is not None:
+                print_log(f"nuScenes submission: {path}", "current")
+            if self.format_only:
+                return {}
+            empty = not any(submission.values())
+            summary = evaluate_submission(nusc, self.eval_detection_configs, path, eval_set, empty)
+        return metric_names(summary, self._classes, f"{_RESULT_NAME}_NuScenes")
+
+    @cached_property
+    def _views(self) -> CameraViews:
+        return load_camera_views(self.ann_file, self.backend_args)
+
+    @property
+    def _classes(self) -> Sequence[str]:
+        return self.dataset_meta["classes"]
+
+    def _target(self) -> tuple[str, str]:
+        """Version and split to evaluate."""
+        unknown = set(self._classes) - set(self.eval_detection_configs.class_names)
+        if unknown:
+            raise UserError(f"nuScenes has no detection class {', '.join(sorted(unknown))}.")
+        version = self.version or self._views.version or self.dataset_meta.get("version")
+        if version is None:
+            raise UserError(f"{self.ann_file} does not name its nuScenes version: set version.")
+        eval_set = resolve_split(self.data_root, version, self.eval_set)
+        if not self.format_only and lacks_annotations(self.data_root, version):
+            raise self._nothing_to_compare(eval_set)
+        return version, eval_set
+
+    def _nothing_to_compare(self, eval_set: str) -> UserError:
+        return UserError(
+            f"Split {eval_set} has no annotated object in {self.data_root}: set format_only and "
+            "jsonfile_prefix to write the submission alone."
+        )
+
+    def _columns(self, predictions: dict) -> dict[str, np.ndarray]:
+        """Boxes (N, 9), scores, labels and attribute names of one image."""
+        boxes = predictions["bboxes_3d"]
+        if not isinstance(boxes, CameraInstance3DBoxes):
+            raise UserError(
+                f"NuScenesMonoMetric takes CameraInstance3DBoxes, not {type(boxes).__name__}: "
+                "use NuScenesMetric for these."
+            )
+
+        def column(name: str) -> np.ndarray | None:
+            return _to_numpy(predictions[name]) if name in predictions else None
+
+        scores, labels = column("scores_3d"), column("labels_3d").astype(np.int64)
+        tensor = _to_numpy(boxes.tensor)
+        # Heads that predict no velocity give seven numbers a box.
+        tensor = np.pad(tensor[:, :9], ((0, 0), (0, max(0, 9 - tensor.shape[1]))))
+        attributes = choose_attributes(
+            self._classes, labels, column("attr_scores"), column("attr_labels")
+        )
+        sound = np.isfinite(tensor[:, :7]).all(axis=1) & np.isfinite(scores)
+        sound &= (tensor[:, 3:6] > 0).all(axis=1)
+        if not sound.all():
+            print_log(
+                f"{(~sound).sum()} predicted boxes are not finite or have no size: left out.",
+                "current",
+                logging.WARNING,
+            )
+        keep = sound & (scores >= self.score_thr)
+        return {
+            "boxes": tensor[keep],
+            "scores": scores[keep],
+            "labels": labels[keep],
+            "attributes": attributes[keep],
+        }
+
+    def _submission(
+        self, images: dict[int, dict], nusc: NuScenes, eval_set: str, tokens: list[str]
+    ) -> dict[str, list[dict]]:
+        """Merged boxes of every sample of the split."""
+        samples = defaultdict(list)
+        approximate = 0
+        for sample_idx, columns in images.items():
+            view = self._view(sample_idx)
+            ego2global = view.own_ego_pose(nusc)
+            if ego2global is None:
+                ego2global = view.lidar_ego2global
+                approximate += 1
+            samples[view.sample_token].append((ego2global @ view.cam2ego, columns))
+        if approximate:
+            print_log(
+                f"{approximate} images have an ego pose neither in {self.ann_file} nor in the "
+                "tables: that of the LiDAR is used, and boxes may be off by some decimetres.",
+                "current",
+                logging.WARNING,
+            )
+        if foreign := samples.keys() - set(tokens):
+            raise UserError(
+                f"Split {eval_set} does not have {len(foreign)} of the evaluated samples (such as "
+                f"{min(foreign)}): set eval_set to the split of {self.ann_file}."
+            )
+        if missing := set(tokens) - samples.keys():
+            raise UserError(
+                f"{len(missing)} samples of split {eval_set} were not evaluated (such as "
+                f"{min(missing)}): evaluate all of it, or name the evaluated scenes as a split of "
+                f"their own in {self.data_root}'s splits.json and set eval_set to that."
+            )
+        if absent := self._views.by_sample_idx.keys() - images.keys():
+            print_log(
+                f"{len(absent)} images of {self.ann_file} were not evaluated: what only they show "
+                "counts as missed.",
+                "current",
+                logging.WARNING,
+            )
+        return {token: self._merged(token, samples[token], nusc) for token in tokens}
+
+    def _view(self, sample_idx: int) -> CameraView:
+        try:
+            return self._views.by_sample_idx[sample_idx]
+        except KeyError as error:
+            raise UserError(
+                f"Image {sample_idx} is not in {self.ann_file}: set ann_file to the info file of "
+                "the evaluated dataset."
+            ) from error
+
+    def _merged(
+        self, token: str, images: list[tuple[np.ndarray, dict]], nusc: NuScenes
+    ) -> list[dict]:
+        """Submission entries of one sample from the (camera pose, predictions) of its images."""
+        poses, columns = zip(*images, strict=True)
+        counts = [len(column["scores"]) for column in columns]
+        stacked = {
+            name: np.concatenate([column[name] for column in columns]) for name in columns[0]
+        }
+        boxes = camera_boxes_to_global(stacked["boxes"], np.repeat(poses, counts, axis=0))
+        lidar = nusc.get("sample_data", nusc.get("sample", token)["data"]["LIDAR_TOP"])
+        ego_position = nusc.get("ego_pose", lidar["ego_pose_token"])["translation"]
+        class_range = self.eval_detection_configs.class_range
+        keep = merge_cameras(
+            boxes,
+            stacked["scores"],
+            stacked["labels"],
+            np.asarray(ego_position),
+            [class_range[name] for name in self._classes],
+            self.nms_thr,
+            self.max_boxes,
+        )
+        return submission_boxes(
+            token,
+            boxes[keep],
+            [self._classes[label] for label in stacked["labels"][keep]],
+            stacked["scores"][keep],
+            stacked["attributes"][keep].tolist(),
+        )
+
+
+def _to_numpy(values: torch.Tensor) -> np.ndarray:
+    values = values.detach().cpu()
+    return values.float().numpy() if values.is_floating_point() else values.numpy()
