@@ -1,0 +1,66 @@
+"""Telling mistakes in a config from defects, when the registry builds what the config names."""
+
+import inspect
+import re
+from traceback import walk_tb
+
+from mmengine.registry import Registry
+
+from .config import nearest
+
+
+def explain_build_error(error: Exception) -> str | None:
+    """One sentence for an error that a config's wrong type or argument caused.
+
+    Args:
+        error: a caught exception, with its traceback.
+
+    Returns:
+        The sentence; None if the error is no such mistake and so a defect.
+    """
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    builds = [f for f in frames if f.f_code.co_name == "build_from_cfg"]
+    if not builds:
+        return None
+    frame = builds[-1]
+    cfg, registry = frame.f_locals["cfg"], frame.f_locals["registry"]
+    if isinstance(error, KeyError) and frame is frames[-1]:
+        name = cfg.get("type") if isinstance(cfg, dict) else None
+        if name is None:
+            return f"the config has a dict without a type where a {registry.name} is built: {cfg}."
+        return (
+            f"the config names the {registry.name} {name!r}, which is not registered"
+            f"{nearest(str(name), _names(registry))}."
+        )
+    wrong = re.search(r"got an unexpected keyword argument '(\w+)'", str(error))
+    if isinstance(error, TypeError) and wrong and wrong[1] in cfg:
+        cls = frame.f_locals["obj_cls"]
+        return (
+            f"the config gives {cls.__name__} an argument {wrong[1]!r} that it does not take"
+            f"{nearest(wrong[1], _arguments(cls))}."
+        )
+    return None
+
+
+def _names(registry: Registry) -> set[str]:
+    """Names registered in a registry, its parents and their children."""
+    while registry.parent is not None:
+        registry = registry.parent
+    found, waiting = set(), [registry]
+    while waiting:
+        registry = waiting.pop()
+        found.update(registry.module_dict)
+        waiting.extend(registry.children.values())
+    return found
+
+
+def _arguments(cls: type) -> set[str]:
+    """Names of the arguments of a class's constructor and of those that it inherits."""
+    bases = inspect.getmro(cls) if inspect.isclass(cls) else [cls]
+    functions = [vars(b)["__init__"] for b in bases if "__init__" in vars(b) and b is not object]
+    return {
+        name
+        for function in functions or [cls]
+        for name in inspect.signature(function).parameters
+        if name != "self"
+    }

@@ -1,0 +1,137 @@
+"""Training checkpoints that load under `torch.load(weights_only=True)`, and checks of them.
+
+The message hub of mmengine 0.10.7 holds two things that the restricted unpickler rightly refuses.
+Importing this module, as `custom_imports` does, has both saved as plain data:
+
+- `HistoryBuffer` objects, whose pickle finds functions by way of `getattr`, become a call of
+  `history_buffer` on two lists and a number. This call alone is allowed: not the class, since its
+  `__setstate__` would let a file change the statistics of all buffers.
+- NumPy scalars (the `eta`) become Python numbers. Allowing NumPy's own pickles instead would let a
+  file set the flags of a `dtype`, by which NumPy tells numbers from pointers.
+"""
+
+import copyreg
+import functools
+import pickle
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.logging import HistoryBuffer, MessageHub
+from mmengine.utils import apply_to
+from torch import nn
+
+from ..errors import UserError
+
+# What reading a damaged file was seen to raise, in torch's unpickler and zip reader.
+BROKEN_FILE_ERRORS = (
+    AssertionError,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+    struct.error,
+    zipfile.BadZipFile,
+)
+
+
+def history_buffer(log: list[float], count: list[float], max_length: int) -> HistoryBuffer:
+    """Rebuild a `HistoryBuffer` from its plain contents.
+
+    Args:
+        log: (N,) logged values.
+        count: (N,) weights of the values.
+        max_length: number of values that are kept.
+    """
+    return HistoryBuffer(log, count, max_length)
+
+
+def _reduce(buffer: HistoryBuffer) -> tuple:
+    log, count = buffer.data
+    return history_buffer, (log.tolist(), count.tolist(), buffer.max_length)
+
+
+def _with_python_numbers(state_dict: Callable[[MessageHub], dict]) -> Callable[[MessageHub], dict]:
+    @functools.wraps(state_dict)
+    def plain(hub: MessageHub) -> dict:
+        state = state_dict(hub)
+        state["runtime_info"] = apply_to(
+            state["runtime_info"], lambda x: isinstance(x, np.generic), lambda x: x.item()
+        )
+        return state
+
+    return plain
+
+
+copyreg.pickle(HistoryBuffer, _reduce)
+MessageHub.state_dict = _with_python_numbers(MessageHub.state_dict)
+torch.serialization.add_safe_globals([history_buffer])
+
+
+def check_checkpoint(path: str | Path) -> dict:
+    """Open a checkpoint without trusting it.
+
+    Tensors stay on disk where the file format allows, so that the check is quick.
+
+    Args:
+        path: a local file.
+
+    Returns:
+        The checkpoint; bare weights are returned as `{'state_dict': weights}`.
+
+    Raises:
+        UserError: if the file is missing, broken, holds more than plain data and tensors, or is no
+            checkpoint.
+    """
+    if not Path(path).is_file():
+        raise UserError(f"the checkpoint {path} does not exist: give the path of a .pth file.")
+    try:
+        mapped = zipfile.is_zipfile(path)
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except BROKEN_FILE_ERRORS as error:
+        if isinstance(error, pickle.UnpicklingError) and zipfile.is_zipfile(path):
+            raise UserError(
+                f"the checkpoint {path} holds objects other than tensors and plain data and was "
+                "not loaded, since they could run code: save its state_dict alone where you "
+                "trust it."
+            ) from error
+        raise UserError(
+            f"the checkpoint {path} is broken or is no checkpoint of tensors and plain data: copy "
+            "or download it anew."
+        ) from error
+    if not isinstance(checkpoint, dict):
+        raise UserError(f"{path} holds a {type(checkpoint).__name__}, not a checkpoint.")
+    return checkpoint if "state_dict" in checkpoint else {"state_dict": checkpoint}
+
+
+def check_fit(model: nn.Module, checkpoint: dict, path: str | Path) -> None:
+    """Make sure that a checkpoint holds every parameter of a model.
+
+    mmengine only logs what does not fit and goes on with random weights.
+
+    Args:
+        model: the model, wrapped for distributed runs or not.
+        checkpoint: as `check_checkpoint` returns it.
+        path: the checkpoint's file, for the message.
+
+    Raises:
+        UserError: naming the first parameter that is missing or of another shape.
+    """
+    model = getattr(model, "module", model)
+    stored = {key.removeprefix("module."): v for key, v in checkpoint["state_dict"].items()}
+    wanted = dict(model.named_parameters())
+    misfits = [
+        name
+        for name, parameter in wanted.items()
+        if getattr(stored.get(name), "shape", None) != parameter.shape
+    ]
+    if misfits:
+        raise UserError(
+            f"the checkpoint {path} does not fit the model of this config: {len(misfits)} of "
+            f"{len(wanted)} parameters are missing or of another shape, the first is {misfits[0]}."
+        )

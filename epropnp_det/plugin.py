@@ -1,0 +1,46 @@
+"""Registration with MMDetection3D: importing a room registers what is in it."""
+
+from importlib import import_module, metadata
+
+from mmengine.utils import digit_version
+
+from .errors import UserError
+
+ROOMS = ("datasets", "engine", "evaluation", "models")
+TRIED = {
+    "mmengine": ("0.10.7", "0.11"),
+    "mmcv": ("2.1.0", "2.2"),
+    "mmdet": ("3.3.0", "3.4"),
+    "mmdet3d": ("1.4.0", "1.5"),
+}
+
+
+def check_versions() -> None:
+    """Compare the installed OpenMMLab packages with the ranges that were tried.
+
+    Raises:
+        UserError: naming the first package that is absent or out of its range.
+    """
+    for name, (low, high) in TRIED.items():
+        try:
+            version = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            version = "none"
+        if version == "none" or not (
+            digit_version(low) <= digit_version(version) < digit_version(high)
+        ):
+            raise UserError(
+                f"epropnp_det needs {name} >={low},<{high}, but {version} is installed: "
+                "run `make env`."
+            )
+
+
+def register_all_modules() -> None:
+    """Check the versions and import every room.
+
+    Raises:
+        UserError: if an OpenMMLab package is of a version that was not tried.
+    """
+    check_versions()
+    for room in ROOMS:
+        import_module(f".{room}", __package__)

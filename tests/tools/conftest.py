@@ -1,0 +1,42 @@
+"""A finished training of the toy task, and a way to run scripts on it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from toy_task import TOY_CONFIG
+
+
+@pytest.fixture(scope="session")
+def run_script(repo_root: Path) -> Callable[..., subprocess.CompletedProcess]:
+    """Run Python on some arguments in a folder; keyword arguments are environment variables."""
+
+    def run(cwd: Path, *arguments: object, **variables: str) -> subprocess.CompletedProcess:
+        paths = os.pathsep.join([str(repo_root), str(TOY_CONFIG.parent)])
+        environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", **variables}
+        return subprocess.run(
+            [sys.executable, *map(str, arguments)],
+            cwd=cwd,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def toy_training(
+    run_script: Callable[..., subprocess.CompletedProcess],
+    repo_root: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """Work folder of an undisturbed run of tools/train.py, three epochs of four steps."""
+    folder = tmp_path_factory.mktemp("toy")
+    done = run_script(folder, repo_root / "tools/train.py", TOY_CONFIG, "--work-dir", "work")
+    assert done.returncode == 0, done.stderr
+    return folder / "work"
