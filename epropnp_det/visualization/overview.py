@@ -1,0 +1,119 @@
+"""One picture of a nuScenes sample: six cameras and a bird's-eye view, predicted and true boxes."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+from nuscenes import NuScenes
+from nuscenes.eval.detection.utils import category_to_detection_name
+from nuscenes.utils.data_classes import Box
+from nuscenes.utils.geometry_utils import transform_matrix
+from pyquaternion import Quaternion
+
+from .bev import View, draw_bev
+from .boxes import BoxSet
+from .image import draw_boxes_on_image
+from .style import legend_entries
+
+LAYOUT = (
+    ("CAM_FRONT_LEFT", "CAM_FRONT", "CAM_FRONT_RIGHT"),
+    ("CAM_BACK_LEFT", "CAM_BACK", "CAM_BACK_RIGHT"),
+)
+
+
+def save_overview(
+    path: str | Path,
+    nusc: NuScenes,
+    sample_token: str,
+    detections: Sequence[dict],
+    min_score: float = 0.2,
+    max_boxes: int = 100,
+) -> None:
+    """Draw one sample's predictions over its ground truth.
+
+    Args:
+        path: the picture to write; its suffix gives the format.
+        nusc: the devkit's data set.
+        sample_token: the sample.
+        detections: the sample's entries in ``results_nusc.json``, boxes in the global frame.
+        min_score: predictions below it are left out.
+        max_boxes: at most so many predictions are drawn, those of highest score.
+    """
+    sample = nusc.get("sample", sample_token)
+    truth = ground_truth(nusc, sample)
+    found = predictions(detections, min_score, max_boxes)
+
+    figure = Figure(figsize=(20, 6), layout="constrained", dpi=150)
+    grid = figure.add_gridspec(2, 4, width_ratios=(16, 16, 16, 18.5))
+    views = []
+    for row, channels in enumerate(LAYOUT):
+        for column, channel in enumerate(channels):
+            data = nusc.get("sample_data", sample["data"][channel])
+            cam2img = np.array(_calibration(nusc, data)["camera_intrinsic"])
+            to_camera = np.linalg.inv(_ego_pose(nusc, data) @ _mounting(nusc, data))
+            image = imread(nusc.get_sample_data_path(data["token"]))
+            ax = figure.add_subplot(grid[row, column])
+            draw_boxes_on_image(
+                ax, image, cam2img, found.transformed(to_camera), truth.transformed(to_camera)
+            )
+            ax.set_title(channel, fontsize=8, pad=3)
+            views.append(View(_mounting(nusc, data), cam2img, image.shape[1]))
+    ax = figure.add_subplot(grid[:, 3])
+    lidar = nusc.get("sample_data", sample["data"]["LIDAR_TOP"])
+    to_ego = np.linalg.inv(_ego_pose(nusc, lidar))
+    draw_bev(ax, found.transformed(to_ego), truth.transformed(to_ego), views)
+    ax.set_title(
+        f"{len(found)} of {len(detections)} predictions shown (score at least {min_score:g}), "
+        f"{len(truth)} true boxes",
+        fontsize=8,
+        pad=3,
+    )
+    figure.legend(
+        handles=legend_entries(found.names), loc="outside lower center", ncols=11, fontsize=8
+    )
+    _save(figure, Path(path))
+
+
+def ground_truth(nusc: NuScenes, sample: dict) -> BoxSet:
+    """A sample's true boxes of the ten classes that hold a LiDAR or radar point, global frame."""
+    boxes, names = [], []
+    for key in sample["anns"]:
+        annotation = nusc.get("sample_annotation", key)
+        name = category_to_detection_name(annotation["category_name"])
+        if name and annotation["num_lidar_pts"] + annotation["num_radar_pts"]:
+            boxes.append(nusc.get_box(key))
+            names.append(name)
+    return BoxSet.from_devkit(boxes, names)
+
+
+def predictions(detections: Sequence[dict], min_score: float, max_boxes: int) -> BoxSet:
+    """Entries of ``results_nusc.json`` of highest score, global frame."""
+    best = sorted(detections, key=lambda entry: -entry["detection_score"])[:max_boxes]
+    best = [entry for entry in best if entry["detection_score"] >= min_score]
+    boxes = [Box(e["translation"], e["size"], Quaternion(e["rotation"])) for e in best]
+    scores = np.array([entry["detection_score"] for entry in best])
+    return BoxSet.from_devkit(boxes, [entry["detection_name"] for entry in best], scores)
+
+
+def _calibration(nusc: NuScenes, data: dict) -> dict:
+    return nusc.get("calibrated_sensor", data["calibrated_sensor_token"])
+
+
+def _mounting(nusc: NuScenes, data: dict) -> np.ndarray:
+    record = _calibration(nusc, data)
+    return transform_matrix(record["translation"], Quaternion(record["rotation"]))
+
+
+def _ego_pose(nusc: NuScenes, data: dict) -> np.ndarray:
+    record = nusc.get("ego_pose", data["ego_pose_token"])
+    return transform_matrix(record["translation"], Quaternion(record["rotation"]))
+
+
+def _save(figure: Figure, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.stem}.part{path.suffix}")
+    figure.savefig(draft)
+    os.replace(draft, path)

@@ -1,0 +1,53 @@
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from epropnp_det.synthetic.world import SIZE_STATISTICS, build_world
+
+
+@pytest.fixture(scope="module")
+def world():
+    return build_world(0, 0, 10.0)
+
+
+def test_all_ten_classes_in_plausible_sizes(world):
+    assert {thing.name for thing in world.things} == set(SIZE_STATISTICS)
+    for thing in world.things:
+        mean, std = map(np.array, SIZE_STATISTICS[thing.name])
+        length, width, height = thing.size
+        assert (np.abs([length, height, width] - mean) <= 1.5 * std + 1e-9).all()
+
+
+@pytest.mark.parametrize("time", [0.0, 4.0, 10.0])
+def test_no_two_objects_overlap(world, time):
+    to_road = np.linalg.inv(world.road)
+    outlines = []
+    for thing in world.things:
+        corners = thing.box(time).corners() @ to_road[:3, :3].T + to_road[:3, 3]
+        assert corners[:, 2].min() == pytest.approx(0.02)
+        outlines.append((corners[:, :2].min(0), corners[:, :2].max(0)))
+    for (low, high), (other_low, other_high) in combinations(outlines, 2):
+        assert (low >= other_high).any() or (other_low >= high).any()
+
+
+def test_moving_objects_face_where_they_go(world):
+    moving = [thing for thing in world.things if np.any(thing.velocity)]
+    assert moving
+    for thing in moving:
+        forward = thing.box(0).pose[:2, 0]
+        assert forward @ thing.velocity == pytest.approx(np.linalg.norm(thing.velocity))
+
+
+def test_ego_car_heads_where_it_goes(world):
+    for time in np.linspace(-0.05, 10, 7):
+        pose = world.ego.pose(time)
+        step = world.ego.pose(time + 1e-4)[:3, 3] - pose[:3, 3]
+        np.testing.assert_allclose(pose[:3, 0], step / np.linalg.norm(step), atol=1e-3)
+        np.testing.assert_allclose(pose[:3, :3] @ pose[:3, :3].T, np.eye(3), atol=1e-12)
+
+
+def test_seed_and_scene_decide_the_world(world):
+    assert build_world(0, 0, 10.0).things == world.things
+    assert build_world(0, 1, 10.0).things != world.things
+    assert build_world(1, 0, 10.0).things != world.things

@@ -1,0 +1,54 @@
+"""Write a small simulated dataset in nuScenes format (version v1.0-mini)."""
+
+import argparse
+import os
+import sys
+
+from epropnp_det.errors import UserError
+from epropnp_det.synthetic import Settings, generate
+
+
+def image_size(text: str) -> tuple[int, int]:
+    width, height = text.lower().split("x")
+    return int(width), int(height)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("--out", required=True, help="the dataset's folder; made when absent")
+    parser.add_argument(
+        "--scenes", type=int, default=3, help="1 to 10; about one in five is for validation"
+    )
+    parser.add_argument("--samples-per-scene", type=int, default=8)
+    parser.add_argument(
+        "--val-samples-per-scene",
+        type=int,
+        default=argparse.SUPPRESS,
+        help="for validation scenes (default: as for the others)",
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--image-size", type=image_size, default="400x224", metavar="WxH")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    try:
+        settings = Settings(
+            args.scenes,
+            args.samples_per_scene,
+            getattr(args, "val_samples_per_scene", args.samples_per_scene),
+            args.seed,
+            args.image_size,
+        )
+        written = generate(settings, args.out, args.workers)
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    print(f"{args.out}: {'written' if written else 'already complete'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""Generate a small simulated dataset, train the tiny config on it, test it and draw the result.
+
+Everything lands in work_dirs/demo below the current folder. Run it again to go on after an
+interruption; steps that are done are skipped.
+"""
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from nuscenes import NuScenes
+
+from epropnp_det.errors import UserError
+from epropnp_det.visualization import save_overview
+
+REPO = Path(__file__).resolve().parents[1]
+CONFIG = REPO / "configs" / "epropnp_det" / "epropnp-det_tiny_demo.py"
+ROOT = Path("work_dirs/demo")
+DATA = ROOT / "data"  # the config's data_root
+RESULTS = ROOT / "test" / "pred_instances_3d" / "results_nusc.json"
+SUMMARY = RESULTS.with_name("metrics_summary.json")
+PICTURE = ROOT / "predictions.png"
+VERSION = "v1.0-mini"
+MIN_SCORE = 0.1  # a few minutes of training leave scores low
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="a tiny dataset and a single epoch")
+    return parser.parse_args()
+
+
+class Steps:
+    """Runs named steps in order; one that finished earlier is skipped, unless one before it ran."""
+
+    def __init__(self, folder: Path):
+        self._markers = folder / "done"
+        self._markers.mkdir(parents=True, exist_ok=True)
+        self._stale = False
+
+    def run(self, name: str, action: Callable[[], None], inputs: str) -> None:
+        """Run ``action`` unless it is marked as done for the same ``inputs``."""
+        marker = self._markers / name
+        if not self._stale and marker.is_file() and marker.read_text() == inputs:
+            print(f"== {name}: already done", flush=True)
+            return
+        self._stale = True
+        marker.unlink(missing_ok=True)
+        print(f"== {name}", flush=True)
+        start = time.monotonic()
+        action()
+        marker.write_text(inputs)
+        print(f"== {name}: done in {time.monotonic() - start:.0f} s", flush=True)
+
+    def run_tool(self, name: str, *arguments: str | Path) -> None:
+        """Run one of the tools as a step."""
+        command = [sys.executable, *map(str, arguments)]
+
+        def action() -> None:
+            if subprocess.run(command).returncode:
+                raise UserError(f"step '{name}' failed; its command was: {shlex.join(command)}")
+
+        self.run(name, action, shlex.join(command))
+
+
+def draw() -> None:
+    """Draw the first tested sample."""
+    sample, detections = next(iter(json.loads(RESULTS.read_text())["results"].items()))
+    nusc = NuScenes(VERSION, str(DATA), verbose=False)
+    save_overview(PICTURE, nusc, sample, detections, min_score=MIN_SCORE)
+
+
+def demo(quick: bool) -> None:
+    tools = REPO / "tools"
+    steps = Steps(ROOT)
+    size = ("2", "2", "1") if quick else ("3", "8", "3")
+    flags = ("--scenes", "--samples-per-scene", "--val-samples-per-scene")
+    amounts = [word for pair in zip(flags, size, strict=True) for word in pair]
+    steps.run_tool("generate", tools / "create_synthetic_nuscenes.py", "--out", DATA, *amounts)
+    steps.run_tool(
+        "prepare", tools / "create_data.py", "nuscenes", "--root", DATA, "--version", VERSION
+    )
+    shorter = ("--cfg-options", "train_cfg.max_epochs=1") if quick else ()
+    train = ROOT / "train"
+    steps.run_tool("train", tools / "train.py", CONFIG, "--work-dir", train, "--resume", *shorter)
+    checkpoint = (train / "last_checkpoint").read_text().strip()
+    steps.run_tool(
+        "test",
+        tools / "test.py",
+        CONFIG,
+        checkpoint,
+        "--work-dir",
+        ROOT / "test",
+        "--cfg-options",
+        f"test_evaluator.jsonfile_prefix={ROOT / 'test'}",
+    )
+    steps.run("draw", draw, str(RESULTS))
+    report(train, checkpoint)
+
+
+def report(train: Path, checkpoint: str) -> None:
+    """Print where everything is and how good the model came to be."""
+    summary = json.loads(SUMMARY.read_text())
+    places = {
+        "dataset": DATA,
+        "info files": DATA / "nuscenes_infos_{train,val}.pkl",
+        "checkpoint": Path(checkpoint),
+        "training log": max(train.glob("*/*.log")),
+        "submission": RESULTS,
+        "scores": SUMMARY,
+        "picture": PICTURE,
+    }
+    print()
+    for name, path in places.items():
+        print(f"{name:<13}{path}")
+    print(f"\nNDS {summary['nd_score']:.4f}, mAP {summary['mean_ap']:.4f} on the validation scene")
+
+
+def main() -> None:
+    args = parse_args()
+    try:
+        demo(args.quick)
+    except UserError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()
