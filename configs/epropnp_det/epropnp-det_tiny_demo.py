@@ -32,14 +32,15 @@ test_dataloader = val_dataloader
 val_evaluator = dict(data_root=data_root, ann_file=f"{data_root}/nuscenes_infos_val.pkl")
 test_evaluator = val_evaluator
 
-# Levels for objects that are four times smaller.
+# Levels for objects that are four times smaller, and fewer of them a step.
 model = dict(
+    train_cfg=dict(samples_per_img=16),
     dense_head=dict(
         assigner=dict(
             type="CenterPointAssigner",
             regress_ranges=((-1, 24), (24, 48), (48, 96), (96, 192), (192, float("inf"))),
         )
-    )
+    ),
 )
 
 max_epochs = 24

@@ -1,5 +1,6 @@
 """A finished training of the toy task, and a way to run scripts on it."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -40,3 +41,10 @@ def toy_training(
     done = run_script(folder, repo_root / "tools/train.py", TOY_CONFIG, "--work-dir", "work")
     assert done.returncode == 0, done.stderr
     return folder / "work"
+
+
+@pytest.fixture(scope="session")
+def stock_tools() -> Path:
+    """Folder of the scripts that mmdet3d installs."""
+    package = importlib.util.find_spec("mmdet3d").submodule_search_locations[0]
+    return Path(package, ".mim", "tools")

@@ -1,6 +1,5 @@
 """tools/train.py and tools/test.py as processes, and mmdet3d's own scripts on the same config."""
 
-import importlib.util
 import json
 import re
 import signal
@@ -26,11 +25,6 @@ def last_error(work_dir: Path) -> float:
 
 def printed_error(output: str) -> float:
     return float(re.findall(r"toy/error: ([\d.]+)", output)[-1])
-
-
-def stock_tool(name: str) -> Path:
-    package = importlib.util.find_spec("mmdet3d").submodule_search_locations[0]
-    return Path(package, ".mim", "tools", name)
 
 
 def assert_same_training(first: dict, second: dict, tolerance: float) -> None:
@@ -79,15 +73,17 @@ def test_two_processes_train_like_one(run_script, repo_root, toy_training, tmp_p
     assert last_error(tmp_path / "work") == pytest.approx(last_error(toy_training), abs=1e-4)
 
 
-def test_stock_scripts_need_custom_imports_alone(run_script, repo_root, toy_training, tmp_path):
-    trained = run_script(tmp_path, stock_tool("train.py"), TOY_CONFIG, "--work-dir", "work")
+def test_stock_scripts_need_custom_imports_alone(
+    run_script, stock_tools, repo_root, toy_training, tmp_path
+):
+    trained = run_script(tmp_path, stock_tools / "train.py", TOY_CONFIG, "--work-dir", "work")
     assert trained.returncode == 0, trained.stderr
     checkpoint = tmp_path / "work/epoch_3.pth"
     assert_same_training(load(toy_training / "epoch_3.pth"), load(checkpoint), tolerance=0)
 
     tested = [
         run_script(tmp_path, tool, TOY_CONFIG, checkpoint, "--work-dir", "tested")
-        for tool in (stock_tool("test.py"), repo_root / "tools/test.py")
+        for tool in (stock_tools / "test.py", repo_root / "tools/test.py")
     ]
     for done in tested:
         assert done.returncode == 0, done.stderr

@@ -186,17 +186,18 @@ class FCOSEmbHead(BaseModule):
         def per_cell(y: Tensor) -> Tensor:
             return y.flatten(2).transpose(1, 2)
 
-        offset = per_cell(self.conv_center(self.center_branch(reg_feat)))
+        # Pixels stay in single precision: half of it cannot tell neighbours at 1600 px.
+        offset = per_cell(self.conv_center(self.center_branch(reg_feat))).float()
         offset = offset.unflatten(-1, (self.num_centers, 2))
         cells = self.point_generator.single_level_grid_priors(
-            x.shape[-2:], level, dtype=x.dtype, device=x.device
+            x.shape[-2:], level, dtype=offset.dtype, device=x.device
         )
         return DenseOutputs(
             per_cell(self.conv_cls(self.cls_branch(cls_feat))),
             per_cell(self.conv_centerness(self.centerness_branch(reg_feat))).squeeze(-1),
             cells[:, None] + offset * self.strides[level],
             per_cell(self.conv_emb(self.emb_branch(reg_feat))),
-            x.new_full((len(x), len(cells)), self.strides[level]),
+            cells.new_full((len(x), len(cells)), self.strides[level]),
         )
 
     @torch.no_grad()
@@ -249,7 +250,7 @@ class FCOSEmbHead(BaseModule):
             ``loss_cls``, ``loss_centerness`` and ``loss_center``; the latter two are zero, with
             zero gradient, in a batch without positives.
         """
-        outputs = DenseOutputs(*(x.float() for x in outputs))
+        cls_logit, centerness_logit = outputs.cls_logit.float(), outputs.centerness_logit.float()
         positive = targets.gt_ind >= 0
         gt_ind, weight = targets.gt_ind[positive], targets.centerness[positive]
         num_pos = reduce_mean(positive.sum().float()).clamp(min=1)
@@ -261,11 +262,9 @@ class FCOSEmbHead(BaseModule):
         error = self._of_class(outputs.center[positive], labels[positive]) - targets.centers[gt_ind]
         relative_error = error / (0.2 * (box_size[gt_ind] + 4))
         return dict(
-            loss_cls=self.loss_cls(
-                outputs.cls_logit.flatten(0, 1), labels.flatten(), avg_factor=num_pos
-            ),
+            loss_cls=self.loss_cls(cls_logit.flatten(0, 1), labels.flatten(), avg_factor=num_pos),
             loss_centerness=self.loss_centerness(
-                outputs.centerness_logit[positive], weight, avg_factor=num_pos
+                centerness_logit[positive], weight, avg_factor=num_pos
             ),
             loss_center=self.loss_center(
                 relative_error,
@@ -305,7 +304,8 @@ class FCOSEmbHead(BaseModule):
         Returns:
             The selected objects, images in order.
         """
-        scores = outputs.cls_logit.sigmoid() * outputs.centerness_logit.sigmoid()[..., None]
+        scores = outputs.cls_logit.float().sigmoid()
+        scores = scores * outputs.centerness_logit.float().sigmoid()[..., None]
         num = min(self.test_settings.max_per_img, scores[0].numel())
         top, flat = scores.flatten(1).topk(num, dim=1)
         img_ind, rank = (top >= self.test_settings.score_thr).nonzero(as_tuple=True)
@@ -326,7 +326,7 @@ class FCOSEmbHead(BaseModule):
             stride=outputs.stride[img_ind, cell],
             label=label,
             img_ind=img_ind,
-            score=outputs.cls_logit[img_ind, cell, label].sigmoid(),
+            score=outputs.cls_logit[img_ind, cell, label].float().sigmoid(),
         )
 
     def _of_class(self, centers: Tensor, labels: Tensor) -> Tensor:

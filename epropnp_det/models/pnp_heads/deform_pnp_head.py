@@ -191,7 +191,7 @@ class DeformPnPHead(BaseModule):
             objects.center, views.img_size[objects.img_ind], embedding.shape[-1] // 2
         )
         query = self.query_proj(self.query_scale(embedding) + position)
-        points = self.sampler(query, embedding, objects, key, value)
+        points = self.sampler(query, embedding, objects, views.img_size, key, value)
         coordinates, weights = self.point_transformer(points)
 
         scale = self.scale_branch(points.embedding).float().exp()

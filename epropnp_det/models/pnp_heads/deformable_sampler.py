@@ -81,6 +81,7 @@ class DeformableSampler(BaseModule):
         query: Tensor,
         embedding: Tensor,
         objects: ObjectQueries,
+        img_size: Tensor,
         key_map: Tensor,
         value_map: Tensor,
     ) -> SampledPoints:
@@ -90,16 +91,18 @@ class DeformableSampler(BaseModule):
             query: (M, C) queries of the attention.
             embedding: (M, C) object embeddings that know their class; they choose the points.
             objects: the objects, for their reference points, strides and images.
+            img_size: (B, 2) image sizes (width, height) before padding, in pixels.
             key_map: (B, C, H, W) keys.
             value_map: (B, C, H, W) values.
 
         Returns:
             The sampled points and the attended embeddings.
         """
-        offsets = self.sampling_offsets(embedding)
+        offsets = self.sampling_offsets(embedding).float()
         offsets = offsets.unflatten(-1, (self.num_heads, self.num_points, 2))
         x2d = objects.center[:, None, None] + offsets * objects.stride[:, None, None, None]
-        key, value, mask = self._sample(key_map, value_map, x2d, objects.img_ind)
+        key, value = self._sample(key_map, value_map, x2d, objects.img_ind)
+        mask = self._inside(x2d, img_size[objects.img_ind])
 
         query = query.unflatten(-1, (self.num_heads, -1))
         logit = torch.einsum("mhc,mhpc->mhp", query, key) / math.sqrt(query.shape[-1])
@@ -111,26 +114,29 @@ class DeformableSampler(BaseModule):
 
     def _sample(
         self, key_map: Tensor, value_map: Tensor, x2d: Tensor, img_ind: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor]:
         """Bilinear samples of each head's channels at its points; one call an image."""
         height, width = key_map.shape[-2:]
         extent = x2d.new_tensor([width, height]) * self.stride
-        maps = torch.cat([m.unflatten(1, (self.num_heads, -1)) for m in (key_map, value_map)], 2)
+        maps = [m.float().unflatten(1, (self.num_heads, -1)) for m in (key_map, value_map)]
+        maps = torch.cat(maps, dim=2)
         grid = 2 * x2d / extent - 1
         groups = [(img_ind == i).nonzero(as_tuple=True)[0] for i in range(len(maps))]
         sampled = torch.cat(
             [
                 F.grid_sample(
                     head_maps,
-                    grid[group].transpose(0, 1).to(maps),
+                    grid[group].transpose(0, 1),
                     padding_mode="border",
                     align_corners=False,
                 ).permute(2, 0, 3, 1)
                 for head_maps, group in zip(maps, groups, strict=True)
             ]
         )[torch.cat(groups).argsort()]
-        # The weight that bilinear interpolation with zero padding would give to real cells.
-        cell = x2d / self.stride
-        inside = (cell + 0.5).clamp(0, 1) * (extent / self.stride - cell + 0.5).clamp(0, 1)
         key, value = sampled.chunk(2, dim=-1)
-        return key, value, inside.prod(-1)
+        return key, value
+
+    def _inside(self, x2d: Tensor, img_size: Tensor) -> Tensor:
+        """The weight that bilinear interpolation with zero padding would give to real cells."""
+        cell, last = x2d / self.stride, img_size[:, None, None] / self.stride
+        return ((cell + 0.5).clamp(0, 1) * (last - cell + 0.5).clamp(0, 1)).prod(-1)

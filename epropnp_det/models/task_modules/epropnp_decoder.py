@@ -65,7 +65,8 @@ class EProPnPDecoder:
             Per image ``bboxes_3d`` (:class:`CameraInstance3DBoxes` with velocity), ``scores_3d``,
             ``labels_3d``, ``attr_labels`` and ``attr_scores``.
         """
-        objects = ObjectDetections(*(x[self._keep(objects, views)] for x in objects))
+        keep = self._keep(objects, views)
+        objects = ObjectDetections(*(x[keep] for x in objects))
         results = []
         for i in range(len(views.img_size)):
             found = ObjectDetections(*(x[objects.img_ind == i] for x in objects))
@@ -82,6 +83,8 @@ class EProPnPDecoder:
 
     def _keep(self, objects: ObjectDetections, views: Views) -> Tensor:
         """Indices of the objects that survive both suppressions, best first."""
+        if len(objects.label) == 0:
+            return objects.label  # mmcv's batched_nms refuses an empty batch
         boxes = camera_boxes(objects)
         # Suppression never crosses a class or an image.
         group = objects.img_ind + len(views.img_size) * objects.label
