@@ -42,9 +42,10 @@ class MonteCarloPoseLoss(nn.Module):
         """
         loss = (weight * monte_carlo_pose_loss(posterior)).sum() / max(len(weight), 1)
         if self.training:
-            batch_sum = (scale.detach() * weight[:, None]).sum()
-            count = weight.new_tensor(float(2 * len(weight)))
-            batch_sum, count = reduce_mean(torch.stack([batch_sum, count]))
+            # An object that overflowed must not stay in the mean for good.
+            scales = (scale.detach() * weight[:, None])[posterior.valid]
+            count = scales.new_tensor(float(scales.numel()))
+            batch_sum, count = reduce_mean(torch.stack([scales.sum(), count]))
             if count > 0:
                 self.norm_factor.lerp_(batch_sum / count, self.momentum)
         return self.loss_weight * loss / self.norm_factor

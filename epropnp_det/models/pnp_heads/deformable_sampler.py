@@ -22,7 +22,7 @@ class SampledPoints(NamedTuple):
         query: (M, num_heads, C / num_heads) queries.
         value: (M, num_heads, num_points, C / num_heads) values sampled at the points.
         x2d: (M, N, 2) positions (u, v), in network-input pixels.
-        mask: (M, N) 1 inside the image, fading to 0 over one cell across its border.
+        mask: (M, N) 1 inside the image, fading to 0 over one cell at its border.
     """
 
     embedding: Tensor
@@ -98,7 +98,7 @@ class DeformableSampler(BaseModule):
         Returns:
             The sampled points and the attended embeddings.
         """
-        offsets = self.sampling_offsets(embedding).float()
+        offsets = self.sampling_offsets(embedding).to(objects.center)
         offsets = offsets.unflatten(-1, (self.num_heads, self.num_points, 2))
         x2d = objects.center[:, None, None] + offsets * objects.stride[:, None, None, None]
         key, value = self._sample(key_map, value_map, x2d, objects.img_ind)
@@ -118,7 +118,7 @@ class DeformableSampler(BaseModule):
         """Bilinear samples of each head's channels at its points; one call an image."""
         height, width = key_map.shape[-2:]
         extent = x2d.new_tensor([width, height]) * self.stride
-        maps = [m.float().unflatten(1, (self.num_heads, -1)) for m in (key_map, value_map)]
+        maps = [m.to(x2d).unflatten(1, (self.num_heads, -1)) for m in (key_map, value_map)]
         maps = torch.cat(maps, dim=2)
         grid = 2 * x2d / extent - 1
         groups = [(img_ind == i).nonzero(as_tuple=True)[0] for i in range(len(maps))]
@@ -137,6 +137,9 @@ class DeformableSampler(BaseModule):
         return key, value
 
     def _inside(self, x2d: Tensor, img_size: Tensor) -> Tensor:
-        """The weight that bilinear interpolation with zero padding would give to real cells."""
-        cell, last = x2d / self.stride, img_size[:, None, None] / self.stride
-        return ((cell + 0.5).clamp(0, 1) * (last - cell + 0.5).clamp(0, 1)).prod(-1)
+        """1 inside the image; 0 before the centre of its first cells and a cell past the last.
+
+        The fade over one cell at either end is that of the published weights.
+        """
+        index, cells = x2d / self.stride - 0.5, img_size[:, None, None] / self.stride
+        return (index.clamp(0, 1) * (cells - index).clamp(0, 1)).prod(-1)

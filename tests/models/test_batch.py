@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+import torch
+
+from epropnp_det.models.batch import ObjectTruth, Views
+
+BOXES = [
+    [1.0, 2.0, 20.0, 4.0, 1.5, 1.8, 0.3, 5.0, -1.0],
+    [-3.0, 1.0, 15.0, 0.7, 1.8, 0.6, -2.0, float("nan"), float("nan")],
+    [0.0, 0.5, 40.0, 9.0, 3.0, 2.5, 1.0, 0.0, 2.0],
+]
+
+
+def test_views_of_samples(make_sample):
+    first, second = make_sample(), make_sample()
+    first.set_metainfo(dict(cam2img=np.diag([7.0, 8.0, 1.0, 1.0]), img_shape=(50, 90)))
+    views = Views.from_samples([first, second], torch.device("cpu"))
+    assert views.cam_mats.dtype == views.img_size.dtype == torch.float32
+    assert views.cam_mats[0].tolist() == [[7, 0, 0], [0, 8, 0], [0, 0, 1]]
+    assert views.cam_mats[1].tolist() == second.cam2img.tolist()
+    assert views.img_size.tolist() == [[90, 50], [256, 128]]
+
+
+def test_image_without_camera_is_named(make_sample):
+    sample = type(make_sample())(metainfo=dict(img_path="front.jpg", img_shape=(1, 1)))
+    with pytest.raises(KeyError, match="front.jpg.*cam2img"):
+        Views.from_samples([sample], torch.device("cpu"))
+
+
+def test_truth_of_samples(make_sample):
+    samples = [make_sample(BOXES[:2], [0, 7]), make_sample(), make_sample(BOXES[2:], [1])]
+    truth = ObjectTruth.from_samples(samples)
+    boxes = torch.tensor(BOXES)
+    torch.testing.assert_close(truth.pose, boxes[:, [0, 1, 2, 6]])
+    torch.testing.assert_close(truth.dims, boxes[:, 3:6])
+    torch.testing.assert_close(truth.boxes, boxes[:, :7])
+    torch.testing.assert_close(truth.velocity, boxes[:, 7:], equal_nan=True)
+    assert truth.label.tolist() == [0, 7, 1]
+    assert truth.attribute.tolist() == [6, 6, 6]
+
+
+def test_truth_of_images_without_objects(make_sample):
+    truth = ObjectTruth.from_samples([make_sample(), make_sample()])
+    assert [tuple(field.shape) for field in truth] == [(0, 4), (0, 3), (0,), (0, 2), (0,)]
+    assert truth.boxes.shape == (0, 7)
+
+
+def test_take_repeats_and_reorders(make_sample):
+    truth = ObjectTruth.from_samples([make_sample(BOXES, [0, 7, 1])])
+    taken = truth.take(torch.tensor([2, 0, 0, 2]))
+    assert taken.label.tolist() == [1, 0, 0, 1]
+    torch.testing.assert_close(taken.pose, truth.pose[[2, 0, 0, 2]])
+    assert taken.take(torch.tensor([], dtype=torch.long)).dims.shape == (0, 3)
