@@ -283,8 +283,11 @@ class DeformPnPHead(BaseModule):
     ) -> list[InstanceData]:
         """Boxes of each image, see :class:`EProPnPDecoder`."""
         pred = self(feats, objects, views)
+        # The same image gives the same boxes, in whatever order and process it comes.
+        generator = torch.Generator(pred.x3d.device).manual_seed(0)
         with torch.autocast(pred.x3d.device.type, enabled=False):
-            solution = self.test_solver(self.problem(pred, objects.img_ind, views))
+            problem = self.problem(pred, objects.img_ind, views)
+            solution = self.test_solver(problem, generator=generator)
         return self.decoder.decode(
             ObjectDetections(
                 pose=solution.pose,
