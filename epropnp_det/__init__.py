@@ -5,6 +5,8 @@ layer alone is `epropnp_det.pnp`; importing it imports nothing of OpenMMLab.
 """
 
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "register_all_modules"]
@@ -18,12 +20,10 @@ def register_all_modules() -> None:
     Raises:
         UserError: if an OpenMMLab package is of a version that was not tried.
     """
-    from .plugin import register_all_modules as register
-
-    register()
+    import_module(".plugin", __name__)
 
 
-# A config's custom_imports are always carried out by a loaded mmengine. Without it the caller may
-# want the layer alone.
-if "mmengine" in sys.modules:
+# A config's custom_imports are always carried out by a loaded mmengine. Without it, or without
+# mmdet3d, the caller wants the layer alone.
+if "mmengine" in sys.modules and find_spec("mmdet3d"):
     register_all_modules()

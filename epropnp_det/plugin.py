@@ -1,4 +1,4 @@
-"""Registration with MMDetection3D: importing a room registers what is in it."""
+"""Registration with MMDetection3D: importing this module registers what every room holds."""
 
 from importlib import import_module, metadata
 
@@ -35,12 +35,6 @@ def check_versions() -> None:
             )
 
 
-def register_all_modules() -> None:
-    """Check the versions and import every room.
-
-    Raises:
-        UserError: if an OpenMMLab package is of a version that was not tried.
-    """
-    check_versions()
-    for room in ROOMS:
-        import_module(f".{room}", __package__)
+check_versions()
+for room in ROOMS:
+    import_module(f".{room}", __package__)

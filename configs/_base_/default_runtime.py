@@ -1,4 +1,5 @@
-custom_imports = dict(imports=["epropnp_det"])
+# The plugin by name too, for a script that had imported the PnP layer before mmengine.
+custom_imports = dict(imports=["epropnp_det", "epropnp_det.plugin"])
 default_scope = "mmdet3d"
 
 default_hooks = dict(
@@ -7,6 +8,7 @@ default_hooks = dict(
     param_scheduler=dict(type="ParamSchedulerHook"),
     checkpoint=dict(type="CheckpointHook", interval=1),
     sampler_seed=dict(type="DistSamplerSeedHook"),
+    visualization=dict(type="Det3DVisualizationHook"),
 )
 env_cfg = dict(
     cudnn_benchmark=False,
@@ -14,7 +16,7 @@ env_cfg = dict(
     dist_cfg=dict(backend="nccl"),
 )
 vis_backends = [dict(type="LocalVisBackend"), dict(type="TensorboardVisBackend")]
-visualizer = dict(type="Visualizer", vis_backends=vis_backends, name="visualizer")
+visualizer = dict(type="Det3DLocalVisualizer", vis_backends=vis_backends, name="visualizer")
 log_processor = dict(type="LogProcessor", window_size=50, by_epoch=True)
 log_level = "INFO"
 load_from = None

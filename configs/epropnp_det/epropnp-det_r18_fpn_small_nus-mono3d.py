@@ -28,8 +28,8 @@ model = dict(
         in_channels=channels,
         channels=channels,
         num_points=8,
-        dense=dict(level_channels=(64, 32, 32)),
-        sampler=dict(feedforward_channels=256, dropout=0.0),
+        features=dict(level_channels=(64, 32, 32)),
+        point_sampler=dict(feedforward_channels=256, dropout=0.0),
         point_transformer=dict(feedforward_channels=64, dropout=0.0),
     ),
 )

@@ -50,6 +50,6 @@ param_scheduler = [
 ]
 default_hooks = dict(
     logger=dict(interval=20),
-    checkpoint=dict(by_epoch=False, interval=500, max_keep_ckpts=1),
+    checkpoint=dict(by_epoch=False, interval=500, max_keep_ckpts=2),
 )
 log_processor = dict(by_epoch=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .lm_solver import LMResult, LMSolver
 from .monte_carlo import Posterior, sample_posterior
 from .pose import finite_poses, pose_type
 from .problem import PnPProblem
@@ -24,8 +23,7 @@ class EProPnP(nn.Module):
         dof: degrees of freedom of the pose, 4.
         mc_samples: K, Monte Carlo samples per object.
         num_iter: rounds of adaptive importance sampling.
-        solver: from the initial pose to the mode.
-        init: finds the initial pose; its own ``refine`` is not used. None for the default one.
+        solver: finds the mode; None for the default one.
 
     Raises:
         ValueError: if there is no pose type of ``dof`` degrees of freedom, or ``mc_samples`` is
@@ -37,31 +35,14 @@ class EProPnP(nn.Module):
         dof: int = 4,
         mc_samples: int = 128,
         num_iter: int = 4,
-        solver: LMSolver | None = None,
-        init: RandomSampleSolver | None = None,
+        solver: RandomSampleSolver | None = None,
     ) -> None:
         super().__init__()
         pose_type(dof)
         self.dof = dof
         self.num_iter = num_iter
         self.mc_samples = self._checked(mc_samples)
-        self.solver = solver or LMSolver(num_iter=10)
-        self.init = init or RandomSampleSolver(dof=dof)
-
-    def solve(
-        self,
-        problem: PnPProblem,
-        pose_extra: Tensor | None = None,
-        generator: torch.Generator | None = None,
-    ) -> LMResult:
-        """The mode alone, without Monte Carlo: what inference needs.
-
-        Args:
-            problem: B objects.
-            pose_extra: (B, P) poses that compete as initial proposals, or None.
-            generator: source of random numbers, on the problem's device.
-        """
-        return self.solver(problem, self.init.propose(problem, pose_extra, generator))
+        self.solver = solver or RandomSampleSolver(dof=dof)
 
     @full_precision
     def forward(
@@ -89,7 +70,7 @@ class EProPnP(nn.Module):
             check_shape("pose_gt", pose_gt, (len(problem), pose_type(self.dof).dim))
             pose_gt, finite = finite_poses(pose_gt.detach().to(problem.x3d))
             valid = valid & finite
-        result = self.solve(problem, pose_gt, generator)
+        result = self.solver(problem, pose_gt, generator)
         valid = valid & result.valid
 
         sound = problem.masked(valid)
@@ -119,7 +100,7 @@ class EProPnP(nn.Module):
     def extra_repr(self) -> str:
         return (
             f"dof={self.dof}, mc_samples={self.mc_samples}, num_iter={self.num_iter}, "
-            f"solver={self.solver}, init={self.init}"
+            f"solver={self.solver}"
         )
 
     def _checked(self, mc_samples: int) -> int:

@@ -26,8 +26,8 @@ class LMResult(TensorBatch):
     Attributes:
         pose: (B, P), always finite; metres and radians.
         cost: (B,) at that pose.
-        covariance: (B, dof, dof), inverse of the normal matrix at that pose; the identity where
-            the object is not valid.
+        covariance: (B, dof, dof), inverse of the normal matrix plus the ridge at that pose; the
+            identity where the object is not valid.
         valid: (B,) bool: the object's numbers are finite and its points determine the pose.
         num_accepted: (B,) int: steps that were accepted.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import wraps
@@ -43,9 +44,13 @@ class TensorBatch:
         return self._map(lambda tensor, _: tensor.detach())
 
     def __getitem__(self, index: int | slice | Tensor) -> Self:
-        """Select objects of the batch; an integer keeps the batch dimension."""
-        if isinstance(index, int):
-            index = slice(index, index + 1 or None)
+        """Select objects of the batch; an integer keeps the batch dimension.
+
+        Raises:
+            IndexError: if the index is out of range.
+        """
+        if not isinstance(index, slice | Tensor):
+            index = torch.tensor([operator.index(index)])
         return self._map(lambda tensor, dim: tensor[(slice(None),) * dim + (index,)])
 
     @classmethod

@@ -39,6 +39,17 @@ def test_layer_imports_nothing_of_openmmlab():
     )
 
 
+def test_shipped_configs_register_after_the_layer_was_imported_alone(repo_root):
+    config = repo_root / "configs/_base_/default_runtime.py"
+    run_python(
+        "import epropnp_det.pnp\n"
+        "from mmengine.config import Config\n"
+        f"Config.fromfile({str(config)!r})\n"
+        "from mmdet3d.registry import MODELS\n"
+        "assert 'EProPnPDet' in MODELS"
+    )
+
+
 @pytest.mark.parametrize("version", ["1.3.9", "1.5.0"])
 def test_version_that_was_not_tried(version, monkeypatch):
     versions = {"mmdet3d": version}

@@ -27,17 +27,17 @@ NAMES = (
     ("bbox_head.detector.conv_offset.", "dense_head.conv_center."),
     ("bbox_head.detector.", "dense_head."),
     ("bbox_head.cls_emb", "bbox_head.class_embedding"),
-    ("bbox_head.attention_sampler.layer_norms.0.", "bbox_head.sampler.attn_norm."),
-    ("bbox_head.attention_sampler.layer_norms.1.", "bbox_head.sampler.ffn_norm."),
-    ("bbox_head.attention_sampler.", "bbox_head.sampler."),
+    ("bbox_head.attention_sampler.layer_norms.0.", "bbox_head.point_sampler.attn_norm."),
+    ("bbox_head.attention_sampler.layer_norms.1.", "bbox_head.point_sampler.ffn_norm."),
+    ("bbox_head.attention_sampler.", "bbox_head.point_sampler."),
     ("bbox_head.obj_query_scale.", "bbox_head.point_transformer.query_scale."),
     ("bbox_head.pts_trans.", "bbox_head.point_transformer.layer."),
     ("bbox_head.x2d_pos_enc.", "bbox_head.point_transformer.position."),
     ("bbox_head.corr_reg.", "bbox_head.point_transformer."),
-    ("bbox_head.convs.", "bbox_head.dense.level_convs."),
-    ("bbox_head.conv_upsampled.", "bbox_head.dense.fuse."),
-    ("bbox_head.k_proj.", "bbox_head.dense.key_proj."),
-    ("bbox_head.v_proj.", "bbox_head.dense.value_proj."),
+    ("bbox_head.convs.", "bbox_head.features.level_convs."),
+    ("bbox_head.conv_upsampled.", "bbox_head.features.fuse."),
+    ("bbox_head.k_proj.", "bbox_head.features.key_proj."),
+    ("bbox_head.v_proj.", "bbox_head.features.value_proj."),
     ("bbox_head.pred_fc.", "bbox_head.fc."),
     ("bbox_head.w2d_scale_branch.", "bbox_head.scale_branch."),
     ("bbox_head.velo_branch.", "bbox_head.velocity_branch."),
@@ -108,8 +108,8 @@ def network(golden_dir, weights):
                 channels=64,
                 num_heads=4,
                 num_points=8,
-                dense=dict(level_channels=(64, 32, 32)),
-                sampler=dict(feedforward_channels=128, dropout=0.0),
+                features=dict(level_channels=(64, 32, 32)),
+                point_sampler=dict(feedforward_channels=128, dropout=0.0),
                 point_transformer=dict(feedforward_channels=64, dropout=0.0),
                 dim_coder=dict(
                     type="MultiClassLogDimCoder",
@@ -176,7 +176,7 @@ def test_dense_head_maps(network, feats, reference):
 
 def test_key_and_value(network, feats, views, reference):
     with torch.no_grad():
-        key, value = network.bbox_head.dense(feats, views.img_size)
+        key, value = network.bbox_head.features(feats, views.img_size)
     assert relative_error(key, reference["key"]) < 1e-5
     assert relative_error(value, reference["value"]) < 1e-5
 

@@ -20,7 +20,7 @@ def test_shapes_and_meaning(make_problem):
 def test_solve_is_the_mode(make_problem):
     problem, _ = make_problem()
     layer = EProPnP()
-    mode = layer.solve(problem, generator=torch.Generator().manual_seed(2)).pose
+    mode = layer.solver(problem, generator=torch.Generator().manual_seed(2)).pose
     assert torch.equal(mode, layer(problem, generator=torch.Generator().manual_seed(2)).mode)
 
 
@@ -100,7 +100,7 @@ def test_single_precision_and_autocast(make_problem):
     problem, pose = make_problem(batch=8, num_points=64)
     single = problem.to(torch.float32)
     layer = EProPnP(mc_samples=32)
-    expected = layer.solve(problem, pose).pose
+    expected = layer.solver(problem, pose).pose
     plain = layer(single, pose, torch.Generator().manual_seed(0))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         cast = layer(problem=single, pose_gt=pose, generator=torch.Generator().manual_seed(0))
@@ -118,7 +118,7 @@ def test_number_of_samples_can_be_set_for_a_call(make_problem):
 
 def test_parts_can_be_replaced(make_problem):
     problem, pose = make_problem()
-    layer = EProPnP(mc_samples=8, solver=LMSolver(0), init=RandomSampleSolver(num_proposals=2))
+    layer = EProPnP(mc_samples=8, solver=RandomSampleSolver(num_proposals=2, refine=LMSolver(0)))
     assert (problem.cost(layer(problem, pose).mode) <= problem.cost(pose) + 1e-6).all()
 
 

@@ -1,5 +1,6 @@
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
@@ -51,3 +52,11 @@ def test_keep_objects_replaces_values_and_blocks_overflowing_gradients():
     gradient = torch.tensor([[1.0, 2], [3, 4], [torch.inf, 6]])
     (gradient,) = torch.autograd.grad(kept, tensor, gradient)
     assert gradient.tolist() == [[1, 2], [0, 0], [0, 0]]
+
+
+def test_integer_index_keeps_the_batch_dimension(make_problem):
+    problem, _ = make_problem(batch=3)
+    for index in (1, -1, np.int64(1)):
+        assert torch.equal(problem[index].x3d, problem.x3d[int(index)][None])
+    with pytest.raises(IndexError):
+        problem[len(problem)]

@@ -225,7 +225,8 @@ class FCOSEmbHead(BaseModule):
         centers, gt_inds, centerness = [], [], []
         num_gt = 0
         for gt, boxes_3d, cam_mat in zip(gt_instances, gt_boxes_3d, cam_mats, strict=True):
-            center = self.center_target(boxes_3d, gt.bboxes, cam_mat)
+            with torch.autocast(cam_mat.device.type, enabled=False):
+                center = self.center_target(boxes_3d, gt.bboxes, cam_mat)
             assigned = self.assigner.assign(points, self.strides, gt.bboxes, center)
             gt_inds.append(torch.where(assigned.gt_ind >= 0, assigned.gt_ind + num_gt, -1))
             centerness.append(assigned.centerness)

@@ -79,8 +79,8 @@ class DeformPnPHead(BaseModule):
         num_heads: attention heads.
         num_points: points a head; an object has num_heads * num_points correspondences.
         num_attrs: number of attributes.
-        dense: further arguments of :class:`DenseFeatures`.
-        sampler: further arguments of :class:`DeformableSampler`.
+        features: further arguments of :class:`DenseFeatures`.
+        point_sampler: further arguments of :class:`DeformableSampler`.
         point_transformer: further arguments of :class:`PointTransformer`.
         num_proposals: random proposals of the initial pose.
         relative_delta: threshold of the Huber cost, relative to the spread of the object's points.
@@ -99,8 +99,8 @@ class DeformPnPHead(BaseModule):
         num_heads: int = 8,
         num_points: int = 16,
         num_attrs: int = 9,
-        dense: dict | None = None,
-        sampler: dict | None = None,
+        features: dict | None = None,
+        point_sampler: dict | None = None,
         point_transformer: dict | None = None,
         num_proposals: int = 64,
         relative_delta: float = 0.5,
@@ -121,9 +121,9 @@ class DeformPnPHead(BaseModule):
         self.dim_coder = TASK_UTILS.build(dim_coder)
         self.decoder = TASK_UTILS.build(decoder or dict(type="EProPnPDecoder"))
 
-        self.dense = DenseFeatures(in_channels, channels=channels, **(dense or {}))
-        self.sampler = DeformableSampler(
-            channels, num_heads, num_points, self.dense.stride, **(sampler or {})
+        self.features = DenseFeatures(in_channels, channels=channels, **(features or {}))
+        self.point_sampler = DeformableSampler(
+            channels, num_heads, num_points, self.features.stride, **(point_sampler or {})
         )
         self.point_transformer = PointTransformer(channels, num_heads, **(point_transformer or {}))
         self.class_embedding = nn.Parameter(torch.empty(num_classes, channels))
@@ -139,15 +139,16 @@ class DeformPnPHead(BaseModule):
         self.attr_branch = nn.Linear(channels, num_attrs)
 
         train, test = TrainSettings(**(train_cfg or {})), TestSettings(**(test_cfg or {}))
+
+        def solver(num_iter: int) -> RandomSampleSolver:
+            return RandomSampleSolver(num_proposals=num_proposals, refine=LMSolver(num_iter))
+
         self.pnp = EProPnP(
             mc_samples=train.mc_samples,
             num_iter=train.mc_rounds,
-            solver=LMSolver(num_iter=train.solver_iters),
-            init=RandomSampleSolver(num_proposals=num_proposals),
+            solver=solver(train.solver_iters),
         )
-        self.test_solver = RandomSampleSolver(
-            num_proposals=num_proposals, refine=LMSolver(num_iter=test.solver_iters)
-        )
+        self.test_solver = solver(test.solver_iters)
 
         smooth_l1 = dict(type="mmdet.SmoothL1Loss", beta=1.0)
         self.loss_pose = MODELS.build(loss_pose or dict(type="MonteCarloPoseLoss", loss_weight=0.5))
@@ -185,13 +186,13 @@ class DeformPnPHead(BaseModule):
         Returns:
             Predictions of the M objects, in single precision.
         """
-        key, value = self.dense(feats, views.img_size)
+        key, value = self.features(feats, views.img_size)
         embedding = objects.embedding + self.class_embedding[objects.label]
         position = sine_encoding(
             objects.center, views.img_size[objects.img_ind], embedding.shape[-1] // 2
         )
         query = self.query_proj(self.query_scale(embedding) + position)
-        points = self.sampler(query, embedding, objects, views.img_size, key, value)
+        points = self.point_sampler(query, embedding, objects, views.img_size, key, value)
         coordinates, weights = self.point_transformer(points)
 
         scale = self.scale_branch(points.embedding).float().exp()
@@ -288,15 +289,14 @@ class DeformPnPHead(BaseModule):
         with torch.autocast(pred.x3d.device.type, enabled=False):
             problem = self.problem(pred, objects.img_ind, views)
             solution = self.test_solver(problem, generator=generator)
-        return self.decoder.decode(
-            ObjectDetections(
+            found = ObjectDetections(
                 pose=solution.pose,
                 dims=pred.dims,
-                score=objects.score * pred.score_logit.sigmoid() * solution.valid,
+                score=objects.score * pred.score_logit.sigmoid(),
                 label=objects.label,
                 velocity=pred.velocity,
                 attr_score=F.softmax(pred.attr_logit, dim=-1),
                 img_ind=objects.img_ind,
-            ),
-            views,
-        )
+            )
+            sound = solution.valid & pred.dims.isfinite().all(-1)
+            return self.decoder.decode(ObjectDetections(*(x[sound] for x in found)), views)

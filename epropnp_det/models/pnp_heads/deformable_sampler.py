@@ -73,7 +73,8 @@ class DeformableSampler(BaseModule):
         direction = torch.stack([angle.cos(), angle.sin()], dim=-1)
         direction = direction / direction.abs().amax(-1, keepdim=True)
         reach = torch.arange(1, self.num_points + 1) * (4 / self.num_points)
-        self.sampling_offsets.bias.data = (direction[:, None] * reach[:, None]).flatten()
+        with torch.no_grad():
+            self.sampling_offsets.bias.copy_((direction[:, None] * reach[:, None]).flatten())
         xavier_init(self.out_proj, distribution="uniform")
 
     def forward(

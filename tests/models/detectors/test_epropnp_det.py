@@ -140,7 +140,7 @@ def test_batch_equals_its_images_one_by_one(build, make_sample, monkeypatch):
     monkeypatch.setattr(
         model.bbox_head,
         "test_solver",
-        lambda problem: LMSolver(num_iter=1)(problem, start.repeat(len(problem), 1)),
+        lambda problem, generator: LMSolver(num_iter=1)(problem, start.repeat(len(problem), 1)),
     )
     with torch.no_grad():
         together = model.predict(image, [make_sample(), make_sample()])
@@ -175,3 +175,19 @@ def test_raw_outputs_for_analysis_tools(build):
     with torch.no_grad():
         outputs = model(images(), mode="tensor")
     assert outputs.cls_logit.shape == (2, 16 * 32 + 8 * 16 + 4 * 8 + 2 * 4 + 1 * 2, 10)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("half", [False, True])
+def test_training_and_inference_on_a_gpu(build, make_sample, half):
+    model = build(test_cfg=dict(score_thr=0.0, max_per_img=20)).cuda()
+    model.init_weights()
+    batch = dict(imgs=images()["imgs"].cuda())
+    samples = [make_sample(*truth).cuda() for truth in BATCHES["two objects"]]
+    with torch.autocast("cuda", enabled=half):
+        loss = sum(model.loss(batch, samples).values())
+    loss.backward()
+    assert loss.isfinite()
+    with torch.no_grad(), torch.autocast("cuda", enabled=half):
+        results = model.eval().predict(batch, samples)
+    assert all(len(r.pred_instances_3d) for r in results)

@@ -8,6 +8,7 @@ from epropnp_det.models.batch import Views
 from epropnp_det.models.objects import ObjectQueries
 from epropnp_det.models.pnp_heads import ObjectPredictions
 from epropnp_det.models.pnp_heads.deform_pnp_head import score_target
+from epropnp_det.pnp import LMSolver
 
 
 def test_predictions_are_put_together_from_the_branches(toy):
@@ -61,7 +62,7 @@ def test_query_knows_class_and_position(toy):
     head = toy.head(torch.float32)
     views, feats = toy.views(1, torch.float32), toy.feats(1, torch.float32)
     seen = []
-    handle = head.sampler.register_forward_hook(lambda _, args, __: seen.append(args[:2]))
+    handle = head.point_sampler.register_forward_hook(lambda _, args, __: seen.append(args[:2]))
     objects = toy.objects([0, 0], torch.float32)
     objects = dataclasses.replace(objects, embedding=objects.embedding[:1].expand(2, -1))
     with torch.no_grad():
@@ -112,6 +113,7 @@ def test_no_objects(toy):
 
 def test_prediction_recovers_the_poses(toy, monkeypatch):
     head = toy.head(torch.float32).eval()
+    head.test_solver = dataclasses.replace(head.test_solver, refine=LMSolver(num_iter=20))
     views, truth = toy.views(2, torch.float32), toy.truth(4, torch.float32)
     img_ind = [0, 0, 1, 1]
     objects = toy.objects(img_ind, torch.float32)
@@ -133,19 +135,22 @@ def test_prediction_recovers_the_poses(toy, monkeypatch):
         torch.testing.assert_close(result.attr_scores, pred.attr_logit[own].softmax(-1))
 
 
-def test_unsolvable_object_gets_score_zero(toy, monkeypatch):
+def test_unsolvable_objects_are_left_out(toy, monkeypatch):
     head, views, truth = (
         toy.head(torch.float32),
         toy.views(1, torch.float32),
-        toy.truth(2, torch.float32),
+        toy.truth(3, torch.float32),
     )
-    pred = toy.predictions(truth, views.cam_mats.expand(2, 3, 3))
-    pred = dataclasses.replace(pred, w2d=pred.w2d * torch.tensor([1.0, 0.0])[:, None, None])
+    pred = toy.predictions(truth, views.cam_mats.expand(3, 3, 3))
+    pred = dataclasses.replace(
+        pred,
+        w2d=pred.w2d * torch.tensor([1.0, 0.0, 1.0])[:, None, None],
+        dims=pred.dims * torch.tensor([1.0, 1.0, float("inf")])[:, None],
+    )
     monkeypatch.setattr(head, "forward", lambda *_: pred)
     with torch.no_grad():
-        (result,) = head.predict([], toy.objects([0, 0], torch.float32), views)
-    assert result.scores_3d[0] > 0
-    assert result.scores_3d[-1] == 0
+        (result,) = head.predict([], toy.objects([0, 0, 0], torch.float32), views)
+    assert len(result) == 1
     assert result.bboxes_3d.tensor.isfinite().all()
 
 
