@@ -1,10 +1,8 @@
 """nuScenes as single images with boxes in each camera's own frame."""
 
 import os.path as osp
-import pickle
 from collections.abc import Callable, Sequence
 
-import mmengine
 import numpy as np
 import torch
 from mmdet3d.datasets import NuScenesDataset
@@ -12,6 +10,7 @@ from mmdet3d.registry import DATASETS
 from mmengine.fileio import isdir
 
 from ..errors import UserError
+from .info_file import read_info_file
 from .nuscenes_names import CAMERAS, LIDAR
 
 _DATA_PREFIX = {
@@ -90,7 +89,9 @@ class NuScenesMonoDataset(NuScenesDataset):
 
     def load_data_list(self) -> list[dict]:
         """Items of the info file, one an image."""
-        content = self._read_info_file()
+        if self.data_root and not isdir(self.data_root):
+            raise UserError(f"data_root {self.data_root} is not a folder: set it in the config")
+        content = read_info_file(self.ann_file)
         found = content["metainfo"].get("version")
         if self._metainfo.get("version", found) != found:
             raise UserError(
@@ -100,22 +101,6 @@ class NuScenesMonoDataset(NuScenesDataset):
         self._metainfo = {**content["metainfo"], **self._metainfo}
         parsed = (self.parse_data_info(frame) for frame in content["data_list"])
         return [item for part in parsed for item in (part if isinstance(part, list) else [part])]
-
-    def _read_info_file(self) -> dict:
-        if self.data_root and not isdir(self.data_root):
-            raise UserError(f"data_root {self.data_root} is not a folder: set it in the config")
-        mend = "make it with tools/create_data.py or set ann_file in the config"
-        try:
-            content = mmengine.load(self.ann_file)
-        except (FileNotFoundError, IsADirectoryError) as error:
-            raise UserError(f"info file {self.ann_file} does not exist: {mend}") from error
-        except (pickle.UnpicklingError, EOFError, TypeError, ValueError, LookupError) as error:
-            raise UserError(f"info file {self.ann_file} is not readable: {mend}") from error
-        if not isinstance(content, dict) or not {"metainfo", "data_list"} <= content.keys():
-            raise UserError(f"info file {self.ann_file} is not in mmdet3d v2 format: {mend}")
-        if not content["data_list"]:
-            raise UserError(f"info file {self.ann_file} holds no frame: {mend}")
-        return content
 
     def parse_data_info(self, info: dict) -> list[dict] | dict:
         """Items of one frame; see the class for what is added to the stock items."""

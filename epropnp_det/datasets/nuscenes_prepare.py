@@ -1,11 +1,11 @@
 """Info files of a nuScenes dataroot: which frames go where, checked and written whole."""
 
-import json
-import multiprocessing
 import os
 import pickle
 import tempfile
 from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -20,29 +20,9 @@ from tqdm import tqdm
 from ..errors import UserError
 from .nuscenes_info import frame_info
 from .nuscenes_names import CAMERAS, CLASSES, LIDAR, LIDAR_FEATURES
+from .nuscenes_tables import SPLITS, complete_tables, load_tables
 
-SPLITS = {
-    "v1.0-mini": {"train": "mini_train", "val": "mini_val"},
-    "v1.0-trainval": {"train": "train", "val": "val"},
-    "v1.0-test": {"test": "test"},
-}
-"""For each version, the devkit's split that goes into the info file of a name."""
-
-_TABLES = (
-    "attribute",
-    "calibrated_sensor",
-    "category",
-    "ego_pose",
-    "instance",
-    "log",
-    "map",
-    "sample",
-    "sample_annotation",
-    "sample_data",
-    "scene",
-    "sensor",
-    "visibility",
-)
+_JPEG_END = b"\xff\xd9"
 
 
 @dataclass(frozen=True)
@@ -87,7 +67,7 @@ def create_nuscenes_infos(
 
     Args:
         root: Dataroot, with ``samples``, ``sweeps``, ``maps`` and the folder of tables.
-        version: A key of :data:`SPLITS`.
+        version: A key of :data:`~epropnp_det.datasets.nuscenes_tables.SPLITS`.
         out_dir: Where the files go; ``root`` by default.
         workers: Number of processes.
         max_sweeps: At most so many earlier LiDAR sweeps are listed a keyframe.
@@ -97,29 +77,32 @@ def create_nuscenes_infos(
         One summary a split.
 
     Raises:
-        UserError: The root, version, a table or a file of sensor data is missing or broken, or no
-            scene of any split is present.
+        UserError: The root, version, a table or a file of sensor data is missing or broken, no
+            scene of any split is present, or the system killed a worker.
     """
     root, out_dir = Path(root), Path(out_dir or root)
     _check_root(root, version)
     try:
-        nusc = _load_tables(root, version)
-        tokens, counts = {}, {}
-        for name, split in SPLITS[version].items():
-            wanted = create_splits_scenes()[split]
-            scenes = {s["token"] for s in nusc.scene if s["name"] in wanted and _present(nusc, s)}
-            tokens[name] = [s["token"] for s in nusc.sample if s["scene_token"] in scenes]
-            counts[name] = len(scenes), len(wanted) - len(scenes)
-        if not any(tokens.values()):
-            raise UserError(
-                f"{root} holds no sensor data for any scene of {version}: unpack the sample files "
-                f"there or name another --root"
-            )
-        infos = _build(root, version, tokens, workers, max_sweeps)
-        metainfo = _metainfo(nusc)
+        with complete_tables(root / version):
+            nusc = _cached_tables(root, version)
+            tokens, counts = {}, {}
+            for name, split in SPLITS[version].items():
+                wanted = create_splits_scenes()[split]
+                scenes = {
+                    s["token"] for s in nusc.scene if s["name"] in wanted and _present(nusc, s)
+                }
+                tokens[name] = [s["token"] for s in nusc.sample if s["scene_token"] in scenes]
+                counts[name] = len(scenes), len(wanted) - len(scenes)
+            if not any(tokens.values()):
+                raise UserError(
+                    f"{root} holds no sensor data for any scene of {version}: unpack the sample "
+                    f"files there or name another --root"
+                )
+            infos = _build(root, version, tokens, workers, max_sweeps)
+            metainfo = _metainfo(nusc)
     finally:
         # A later call must see tables that were changed on disk.
-        _load_tables.cache_clear()
+        _cached_tables.cache_clear()
 
     summaries = []
     for name, frames in infos.items():
@@ -142,34 +125,10 @@ def _check_root(root: Path, version: str) -> None:
             f"{tables} does not exist (versions under {root}: {found}): "
             f"name another --version or --root"
         )
-    for name in _TABLES:
-        if not (tables / f"{name}.json").is_file():
-            raise UserError(f"table {tables / name}.json is missing: unpack the metadata again")
 
 
 # Under fork the workers inherit the loaded tables; under spawn each loads them once.
-@lru_cache(maxsize=1)
-def _load_tables(root: Path, version: str) -> NuScenes:
-    try:
-        return NuScenes(version=version, dataroot=str(root), verbose=False)
-    except ValueError as error:
-        broken = next((p for p in sorted((root / version).glob("*.json")) if not _is_json(p)), None)
-        raise UserError(f"table {broken} is not valid JSON: unpack the metadata again") from error
-    except (AssertionError, OSError) as error:
-        raise UserError(f"the tables of {root / version} do not load: {error}") from error
-    except KeyError as error:
-        raise UserError(
-            f"the tables of {root / version} refer to a record {error} that is in none of them: "
-            f"unpack the metadata again"
-        ) from error
-
-
-def _is_json(path: Path) -> bool:
-    try:
-        json.loads(path.read_bytes())
-    except ValueError:
-        return False
-    return True
+_cached_tables = lru_cache(maxsize=1)(load_tables)
 
 
 def _present(nusc: NuScenes, scene: dict) -> bool:
@@ -187,8 +146,13 @@ def _build(
     job = partial(_checked_frame, root, version, max_sweeps)
     order = [token for split in tokens.values() for token in split]
     if workers > 1:
-        with multiprocessing.Pool(workers) as pool:
-            frames = _with_progress(pool.imap(job, order, chunksize=4), len(order))
+        try:
+            with ProcessPoolExecutor(workers) as pool:
+                frames = _with_progress(pool.map(job, order, chunksize=4), len(order))
+        except BrokenProcessPool as error:
+            raise UserError(
+                "a worker was killed, perhaps for lack of memory: give fewer --workers"
+            ) from error
     else:
         frames = _with_progress(map(job, order), len(order))
     rest = iter(frames)
@@ -203,7 +167,7 @@ def _with_progress(frames: Iterable[dict], total: int) -> list[dict]:
 
 
 def _checked_frame(root: Path, version: str, max_sweeps: int, sample_token: str) -> dict:
-    nusc = _load_tables(root, version)
+    nusc = _cached_tables(root, version)
     sample = nusc.get("sample", sample_token)
     for channel in (LIDAR, *CAMERAS):
         if channel not in sample["data"]:
@@ -234,6 +198,7 @@ def _check_image(path: Path, size: tuple[int, int]) -> None:
     try:
         with Image.open(path) as image:
             found = image.size
+            whole = image.format != "JPEG" or _ends_with(path, _JPEG_END)
     except (UnidentifiedImageError, OSError) as error:
         raise UserError(f"{path} is not a readable image: download it again") from error
     if found != size:
@@ -241,6 +206,14 @@ def _check_image(path: Path, size: tuple[int, int]) -> None:
             f"{path} is {found[0]}x{found[1]} pixels where its table says {size[0]}x{size[1]}: "
             f"download it again"
         )
+    if not whole:
+        raise UserError(f"{path} is cut short: download it again")
+
+
+def _ends_with(path: Path, marker: bytes) -> bool:
+    with path.open("rb") as file:
+        file.seek(-len(marker), os.SEEK_END)
+        return file.read() == marker
 
 
 def _check_lidar(path: Path) -> None:

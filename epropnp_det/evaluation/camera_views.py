@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import dataclass
 
-import mmengine
 import numpy as np
 from nuscenes import NuScenes
-from nuscenes.utils.geometry_utils import transform_matrix
-from pyquaternion import Quaternion
 
+from ..datasets.info_file import read_info_file
+from ..datasets.nuscenes_info import SensorPose
 from ..errors import UserError
 
 # mmdet3d numbers the images of its 'mv_image_based' datasets so, however many cameras there are.
@@ -46,11 +44,9 @@ class CameraView:
         if not self.sample_data_token:
             return None
         try:
-            record = nusc.get("sample_data", self.sample_data_token)
+            return SensorPose.of(nusc, self.sample_data_token).ego2global
         except KeyError:
             return None
-        pose = nusc.get("ego_pose", record["ego_pose_token"])
-        return transform_matrix(pose["translation"], Quaternion(pose["rotation"]))
 
 
 @dataclass(frozen=True)
@@ -74,24 +70,20 @@ def load_camera_views(ann_file: str, backend_args: dict | None = None) -> Camera
         backend_args: where mmengine reads it from, as in the stock metric.
 
     Raises:
-        UserError: the file is missing or is no such info file.
+        UserError: the file is missing or no such info file.
     """
+    content = read_info_file(ann_file, backend_args)
+    views = {}
     try:
-        content = mmengine.load(ann_file, backend_args=backend_args)
-        views = {}
         for position, frame in enumerate(content["data_list"]):
             first = frame.get("sample_idx", position) * _IMAGES_PER_FRAME
             for camera, image in enumerate(frame["images"].values()):
                 views[first + camera] = _camera_view(frame, image)
         return CameraViews(content["metainfo"].get("version"), views)
-    except FileNotFoundError as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise UserError(
-            f"Info file {ann_file} does not exist: make it with tools/create_data.py."
-        ) from error
-    except (KeyError, TypeError, AttributeError, EOFError, pickle.UnpicklingError) as error:
-        raise UserError(
-            f"{ann_file} is no nuScenes info file of mmdet3d's version 2 format ({error!r}): make "
-            "it with tools/create_data.py."
+            f"info file {ann_file} is not in mmdet3d v2 format ({error!r}): make it with "
+            "tools/create_data.py"
         ) from error
 
 

@@ -18,22 +18,18 @@ from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 from nuscenes import NuScenes
 
+from ..datasets.nuscenes_tables import load_tables
 from ..errors import UserError
 from .attributes import choose_attributes
 from .camera_views import CameraView, CameraViews, load_camera_views
 from .devkit_eval import evaluate_submission, metric_names
 from .geometry import camera_boxes_to_global
 from .merging import merge_cameras
-from .splits import (
-    has_detection_classes,
-    lacks_annotations,
-    load_tables,
-    resolve_split,
-    samples_of_split,
-)
+from .splits import has_detection_classes, resolve_split, samples_of_split
 from .submission import submission_boxes, write_submission
 
 _RESULT_NAME = "pred_instances_3d"
+_UNANNOTATED = "test"
 
 
 @METRICS.register_module()
@@ -118,6 +114,19 @@ class NuScenesMonoMetric(NuScenesMetric):
         self.max_boxes = max_boxes
         self.score_thr = score_thr
 
+    @NuScenesMetric.dataset_meta.setter
+    def dataset_meta(self, dataset_meta: dict) -> None:
+        """Classes and version of the evaluated dataset.
+
+        mmengine sets it when it builds the loop, so a wrong setting is noticed before training.
+
+        Raises:
+            UserError: the settings do not fit the data.
+        """
+        self._dataset_meta = dataset_meta
+        if is_main_process():
+            self._target()
+
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Keep what the merge needs of every image, on the CPU.
 
@@ -126,11 +135,8 @@ class NuScenesMonoMetric(NuScenesMetric):
             data_samples: predictions of a batch of images.
 
         Raises:
-            UserError: the settings do not fit the data, or the boxes are not a camera's.
+            UserError: the boxes are not a camera's.
         """
-        if not self.results and is_main_process():
-            # On the first batch, for a wrong setting should not cost a whole pass to be noticed.
-            self._target()
         for data_sample in data_samples:
             self.results.append(
                 {
@@ -189,7 +195,7 @@ class NuScenesMonoMetric(NuScenesMetric):
         if version is None:
             raise UserError(f"{self.ann_file} does not name its nuScenes version: set version.")
         eval_set = resolve_split(self.data_root, version, self.eval_set)
-        if not self.format_only and lacks_annotations(self.data_root, version):
+        if not self.format_only and eval_set == _UNANNOTATED:
             raise self._nothing_to_compare(eval_set)
         return version, eval_set
 

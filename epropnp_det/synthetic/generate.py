@@ -87,7 +87,13 @@ def _is_complete(settings: Settings, root: Path) -> bool:
         if root.is_dir() and any(root.iterdir()):
             raise UserError(f"{root} is not empty and holds no synthetic dataset: name another")
         return False
-    if json.loads(manifest.read_text()) != _manifest(settings):
+    try:
+        found = json.loads(manifest.read_bytes())
+    except ValueError as error:
+        raise UserError(
+            f"{manifest} is not valid JSON: remove {root} or name another folder"
+        ) from error
+    if found != _manifest(settings):
         raise UserError(f"{root} holds a dataset of other settings: remove it or name another")
     return (root / VERSION).is_dir()
 

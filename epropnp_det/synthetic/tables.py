@@ -26,7 +26,7 @@ CATEGORIES = {
     "barrier": "movable_object.barrier",
 }
 # Attribute of a class when it moves and when it stands.
-ATTRIBUTES = {
+STATE_ATTRIBUTES = {
     "car": ("vehicle.moving", "vehicle.parked"),
     "truck": ("vehicle.moving", "vehicle.parked"),
     "trailer": ("vehicle.moving", "vehicle.parked"),
@@ -229,9 +229,9 @@ def _add_annotations(
 
 
 def _attributes(thing: Thing) -> tuple[str, ...]:
-    if thing.name not in ATTRIBUTES:
+    if thing.name not in STATE_ATTRIBUTES:
         return ()
-    moving, standing = ATTRIBUTES[thing.name]
+    moving, standing = STATE_ATTRIBUTES[thing.name]
     return (moving,) if np.any(thing.velocity) else (standing,)
 
 

@@ -37,10 +37,10 @@ COLOURS = {
 }
 
 VIEW = 50.0  # metres of road that hold objects before the first and beyond the last keyframe
-SOLID_INSET = (
-    0.01  # the solid is smaller than its annotated box by this much on every side, so that
-)
-GROUND_GAP = 0.02  # no surface or ground point lies on the boundary of a box
+# The solid is smaller than its annotated box by SOLID_INSET on every side, and the box hovers by
+# GROUND_GAP, both metres, so that no surface or ground point lies on the boundary of a box.
+SOLID_INSET = 0.01
+GROUND_GAP = 0.02
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,6 @@ class Box:
 
     pose: np.ndarray
     size: tuple[float, float, float]
-
-    def corners(self) -> np.ndarray:
-        """Corners in the global frame, (8, 3)."""
-        signs = np.stack(np.meshgrid(*[[-0.5, 0.5]] * 3, indexing="ij"), -1).reshape(8, 3)
-        return signs * self.size @ self.pose[:3, :3].T + self.pose[:3, 3]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ RING = 10.0  # metres between range rings
 
 
 @dataclass(frozen=True)
-class View:
+class FieldOfView:
     """What a camera overlooks: ``camera_to_ego`` (4, 4), ``cam2img`` (3, 3), width in pixels."""
 
     camera_to_ego: np.ndarray
@@ -36,7 +36,7 @@ def draw_bev(
     ax: Axes,
     predictions: BoxSet | None = None,
     ground_truth: BoxSet | None = None,
-    views: Sequence[View] = (),
+    views: Sequence[FieldOfView] = (),
     reach: float = 50.0,
 ) -> None:
     """Draw boxes from above, forward up, with range rings and the cameras' fields of view.

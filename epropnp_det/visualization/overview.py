@@ -10,10 +10,10 @@ from matplotlib.image import imread
 from nuscenes import NuScenes
 from nuscenes.eval.detection.utils import category_to_detection_name
 from nuscenes.utils.data_classes import Box
-from nuscenes.utils.geometry_utils import transform_matrix
 from pyquaternion import Quaternion
 
-from .bev import View, draw_bev
+from ..datasets.nuscenes_info import SensorPose
+from .bev import FieldOfView, draw_bev
 from .boxes import BoxSet
 from .image import draw_boxes_on_image
 from .style import legend_entries
@@ -52,18 +52,19 @@ def save_overview(
     for row, channels in enumerate(LAYOUT):
         for column, channel in enumerate(channels):
             data = nusc.get("sample_data", sample["data"][channel])
-            cam2img = np.array(_calibration(nusc, data)["camera_intrinsic"])
-            to_camera = np.linalg.inv(_ego_pose(nusc, data) @ _mounting(nusc, data))
+            rig = nusc.get("calibrated_sensor", data["calibrated_sensor_token"])
+            cam2img = np.array(rig["camera_intrinsic"])
+            camera = SensorPose.of(nusc, data["token"])
+            to_camera = camera.global2sensor
             image = imread(nusc.get_sample_data_path(data["token"]))
             ax = figure.add_subplot(grid[row, column])
             draw_boxes_on_image(
                 ax, image, cam2img, found.transformed(to_camera), truth.transformed(to_camera)
             )
             ax.set_title(channel, fontsize=8, pad=3)
-            views.append(View(_mounting(nusc, data), cam2img, image.shape[1]))
+            views.append(FieldOfView(camera.sensor2ego, cam2img, image.shape[1]))
     ax = figure.add_subplot(grid[:, 3])
-    lidar = nusc.get("sample_data", sample["data"]["LIDAR_TOP"])
-    to_ego = np.linalg.inv(_ego_pose(nusc, lidar))
+    to_ego = np.linalg.inv(SensorPose.of(nusc, sample["data"]["LIDAR_TOP"]).ego2global)
     draw_bev(ax, found.transformed(to_ego), truth.transformed(to_ego), views)
     ax.set_title(
         f"{len(found)} of {len(detections)} predictions shown (score at least {min_score:g}), "
@@ -96,20 +97,6 @@ def predictions(detections: Sequence[dict], min_score: float, max_boxes: int) ->
     boxes = [Box(e["translation"], e["size"], Quaternion(e["rotation"])) for e in best]
     scores = np.array([entry["detection_score"] for entry in best])
     return BoxSet.from_devkit(boxes, [entry["detection_name"] for entry in best], scores)
-
-
-def _calibration(nusc: NuScenes, data: dict) -> dict:
-    return nusc.get("calibrated_sensor", data["calibrated_sensor_token"])
-
-
-def _mounting(nusc: NuScenes, data: dict) -> np.ndarray:
-    record = _calibration(nusc, data)
-    return transform_matrix(record["translation"], Quaternion(record["rotation"]))
-
-
-def _ego_pose(nusc: NuScenes, data: dict) -> np.ndarray:
-    record = nusc.get("ego_pose", data["ego_pose_token"])
-    return transform_matrix(record["translation"], Quaternion(record["rotation"]))
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -1,12 +1,14 @@
 import json
 import os
 import pickle
+import signal
 import subprocess
 import sys
+from multiprocessing import get_start_method
 
 import pytest
 
-from epropnp_det.datasets import create_nuscenes_infos
+from epropnp_det.datasets import create_nuscenes_infos, nuscenes_prepare
 from epropnp_det.errors import UserError
 
 
@@ -76,8 +78,12 @@ def _garbage(path):
     path.write_bytes(b"not an image, not a point cloud")
 
 
+def _cut_short(path):
+    path.write_bytes(path.read_bytes()[:-10])
+
+
 @pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("fault", [_drop, _empty, _garbage])
+@pytest.mark.parametrize("fault", [_drop, _empty, _garbage, _cut_short])
 @pytest.mark.parametrize("folder", ["samples/CAM_FRONT", "samples/LIDAR_TOP", "sweeps/LIDAR_TOP"])
 def test_broken_sensor_file_is_named(fake_root, tmp_path, fault, folder, workers):
     broken = sorted((fake_root / folder).iterdir())[-1]
@@ -113,6 +119,28 @@ def test_tables_that_do_not_fit_together(fake_root):
     _edit(fake_root, "category", lambda rows: rows.pop(0))
     with pytest.raises(UserError, match="'vehicle.car' that is in none"):
         create_nuscenes_infos(fake_root, "v1.0-mini")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    ("table", "field"),
+    [("sample_data", "ego_pose_token"), ("scene", "first_sample_token")],
+)
+def test_dangling_token_is_named(fake_root, table, field, workers):
+    _edit(fake_root, table, lambda rows: rows[-1].update({field: "gone"}))
+    with pytest.raises(UserError, match="refer to a record 'gone' that is in none"):
+        create_nuscenes_infos(fake_root, "v1.0-mini", workers=workers)
+
+
+def _killed(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.skipif(get_start_method() != "fork", reason="a fresh process knows no monkeypatch")
+def test_killed_worker_is_noticed(fake_root, monkeypatch):
+    monkeypatch.setattr(nuscenes_prepare, "frame_info", _killed)
+    with pytest.raises(UserError, match="a worker was killed.*fewer --workers"):
+        create_nuscenes_infos(fake_root, "v1.0-mini", workers=2)
 
 
 def test_missing_map(fake_root):
@@ -166,7 +194,7 @@ def test_command_line_tells_a_fault_in_one_line(repo_root, fake_root, tmp_path):
     image.unlink()
     args = ("--root", fake_root, "--version", "v1.0-mini", "--out-dir", tmp_path / "out")
     done = _command_line(repo_root, *args, "--workers", 2)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert f"error: {image} is missing" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()

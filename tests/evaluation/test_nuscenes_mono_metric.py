@@ -269,8 +269,11 @@ def test_custom_split(tiny_root):
     splits = tiny_root.root / "v1.0-mini" / "splits.json"
     splits.write_text(json.dumps({"mine": [TRAIN]}))
     assert_exact(evaluate(tiny_root, TRAIN, eval_set="mine"), PRESENT)
-    with pytest.raises(UserError, match="Split yours is unknown"):
+    with pytest.raises(UserError, match="Split yours is not in .* mini_train, mini_val, mine"):
         evaluate(tiny_root, TRAIN, eval_set="yours")
+    splits.write_text("[1")
+    with pytest.raises(UserError, match=r"splits\.json does not map"):
+        evaluate(tiny_root, TRAIN, eval_set="mine")
 
 
 def test_format_only_without_annotations(unannotated_root, tmp_path):
@@ -296,31 +299,37 @@ def test_split_without_any_annotated_object(tiny_root):
     [
         ({"data_root": "/nowhere"}, "No nuScenes tables at /nowhere/v1.0-mini"),
         ({"version": "v1.0-trainval"}, "No nuScenes tables at .*/v1.0-trainval"),
-        ({"eval_set": "val"}, "Split val is not in version v1.0-mini: .* mini_val, mini_train"),
+        ({"eval_set": "val"}, "Split val is not in version v1.0-mini: .* mini_train, mini_val"),
         ({"eval_set": "vall"}, "Split vall is not in version v1.0-mini"),
-        ({"ann_file": "/nowhere.pkl"}, "Info file /nowhere.pkl does not exist"),
+        ({"ann_file": "/nowhere.pkl"}, "info file /nowhere.pkl does not exist"),
         ({"eval_version": "detection_1999"}, "no eval_version detection_1999"),
         ({"format_only": True}, "format_only needs jsonfile_prefix"),
         ({"metric": "segm"}, "'bbox' alone, not 'segm'"),
         ({"max_boxes": 501}, "nuScenes allows 500 boxes"),
     ],
 )
-def test_wrong_setting_fails_on_the_first_batch(tiny_root, settings, message):
-    samples = tiny_root.data_samples(VAL)
+def test_wrong_setting_fails_before_any_batch(tiny_root, settings, message):
     with pytest.raises(UserError, match=message):
-        build(
-            **({"data_root": tiny_root.root, "ann_file": tiny_root.ann_file(VAL)} | settings)
-        ).process({}, samples[:1])
+        build(**({"data_root": tiny_root.root, "ann_file": tiny_root.ann_file(VAL)} | settings))
+
+
+def test_wrong_setting_fails_when_mmengine_builds_the_loop(tiny_root):
+    metric = NuScenesMonoMetric(str(tiny_root.root), "/nowhere.pkl")
+    with pytest.raises(UserError, match=r"info file /nowhere\.pkl does not exist"):
+        Evaluator([metric]).dataset_meta = {"classes": CLASSES}
 
 
 def test_info_file_that_is_none(tiny_root):
     samples = tiny_root.data_samples(VAL)
-    tiny_root.ann_file(VAL).write_bytes(pickle.dumps(["something else"]))
-    with pytest.raises(UserError, match="is no nuScenes info file"):
-        evaluate(tiny_root, data_samples=samples)
-    tiny_root.ann_file(VAL).write_bytes(b"no pickle")
-    with pytest.raises(UserError, match="is no nuScenes info file"):
-        evaluate(tiny_root, data_samples=samples)
+    frame = {"metainfo": {}, "data_list": [{"images": {"CAM_FRONT": {}}}]}
+    for content, message in (
+        (pickle.dumps(["something else"]), "not in mmdet3d v2 format"),
+        (pickle.dumps(frame), r"not in mmdet3d v2 format \(KeyError"),
+        (b"no pickle", "is not readable"),
+    ):
+        tiny_root.ann_file(VAL).write_bytes(content)
+        with pytest.raises(UserError, match=message):
+            evaluate(tiny_root, data_samples=samples)
 
 
 def test_samples_and_split_do_not_fit(tiny_root):
@@ -335,7 +344,7 @@ def test_samples_and_split_do_not_fit(tiny_root):
 
 def test_broken_tables(tiny_root):
     (tiny_root.root / "v1.0-mini" / "sample.json").unlink()
-    with pytest.raises(UserError, match="cannot be read .*sample.json"):
+    with pytest.raises(UserError, match=r"sample\.json is missing"):
         evaluate(tiny_root)
 
 
@@ -353,9 +362,8 @@ def test_other_boxes_and_classes_are_refused(tiny_root):
     with pytest.raises(UserError, match="not LiDARInstance3DBoxes"):
         evaluate(tiny_root, data_samples=samples)
     metric = build(tiny_root.root, tiny_root.ann_file(VAL))
-    metric.dataset_meta = {"classes": ("car", "cow")}
     with pytest.raises(UserError, match="no detection class cow"):
-        metric.process({}, samples)
+        metric.dataset_meta = {"classes": ("car", "cow")}
 
 
 def test_version_comes_from_dataset_meta_last(tiny_root):
@@ -366,10 +374,9 @@ def test_version_comes_from_dataset_meta_last(tiny_root):
     with pytest.raises(UserError, match="No nuScenes tables at .*/v1.0-trainval"):
         evaluate(tiny_root, data_samples=samples)
     assert_exact(evaluate(tiny_root, data_samples=samples, version="v1.0-mini"), PRESENT)
-    metric = build(tiny_root.root, tiny_root.ann_file(VAL))
-    metric.dataset_meta = {"classes": CLASSES}
+    metric = NuScenesMonoMetric(str(tiny_root.root), str(tiny_root.ann_file(VAL)))
     with pytest.raises(UserError, match="does not name its nuScenes version"):
-        metric.process({}, samples)
+        metric.dataset_meta = {"classes": CLASSES}
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

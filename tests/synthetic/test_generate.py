@@ -10,6 +10,7 @@ from pyquaternion import Quaternion
 from epropnp_det.datasets.nuscenes_prepare import create_nuscenes_infos
 from epropnp_det.errors import UserError
 from epropnp_det.synthetic import Settings, generate
+from epropnp_det.synthetic.generate import MANIFEST
 from epropnp_det.synthetic.plan import VERSION, plan_scenes, token
 from epropnp_det.synthetic.rig import LIDAR, SENSORS
 
@@ -121,6 +122,10 @@ def test_complete_dataset_is_left_alone(tiny_root, settings):
 def test_folder_of_other_settings_or_other_content_is_refused(tiny_root, tmp_path):
     with pytest.raises(UserError, match="other settings"):
         generate(Settings(1, 2, 2, seed=4, image_size=(160, 96)), tiny_root)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / MANIFEST).write_text('{"format":')
+    with pytest.raises(UserError, match=r"synthetic\.json is not valid JSON"):
+        generate(Settings(1, 1, 1), tmp_path / "broken")
     (tmp_path / "thesis.txt").write_text("")
     with pytest.raises(UserError, match="not empty"):
         generate(Settings(1, 1, 1), tmp_path)

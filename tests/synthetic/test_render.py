@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from epropnp_det.datasets.box_projection import box_corners
 from epropnp_det.synthetic.raycast import cast, pixel_directions
 from epropnp_det.synthetic.render import render
 from epropnp_det.synthetic.rig import CAMERAS, LIDAR
@@ -33,7 +34,8 @@ def extent(mask):
 
 
 def projected_extent(thing, time, pose, camera):
-    corners = thing.solid(time).corners()
+    solid = thing.solid(time)
+    corners = box_corners(solid.pose[:3, 3], np.array(solid.size), solid.pose[:3, :3])
     local = (corners - pose[:3, 3]) @ pose[:3, :3] @ camera.intrinsic(SIZE).T
     pixels = local[:, :2] / local[:, 2:]
     return np.concatenate([pixels.min(0), pixels.max(0)])

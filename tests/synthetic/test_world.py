@@ -2,13 +2,25 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from mmengine import Config
 
+from epropnp_det.datasets.box_projection import box_corners
+from epropnp_det.datasets.nuscenes_names import CLASSES
 from epropnp_det.synthetic.world import SIZE_STATISTICS, build_world
 
 
 @pytest.fixture(scope="module")
 def world():
     return build_world(0, 0, 10.0)
+
+
+def test_sizes_are_those_that_the_config_decodes_with(repo_root):
+    path = repo_root / "configs/_base_/models/epropnp_det_v2.py"
+    coder = Config.fromfile(path).model.bbox_head.dim_coder
+    assert {
+        name: (tuple(mean), tuple(std))
+        for name, mean, std in zip(CLASSES, coder.means, coder.stds, strict=True)
+    } == SIZE_STATISTICS
 
 
 def test_all_ten_classes_in_plausible_sizes(world):
@@ -24,7 +36,8 @@ def test_no_two_objects_overlap(world, time):
     to_road = np.linalg.inv(world.road)
     outlines = []
     for thing in world.things:
-        corners = thing.box(time).corners() @ to_road[:3, :3].T + to_road[:3, 3]
+        pose = to_road @ thing.box(time).pose
+        corners = box_corners(pose[:3, 3], np.array(thing.size), pose[:3, :3])
         assert corners[:, 2].min() == pytest.approx(0.02)
         outlines.append((corners[:, :2].min(0), corners[:, :2].max(0)))
     for (low, high), (other_low, other_high) in combinations(outlines, 2):

@@ -5,7 +5,7 @@ from matplotlib.patches import Polygon
 from nuscenes.utils.data_classes import Box
 from pyquaternion import Quaternion
 
-from epropnp_det.visualization import BoxSet, View, draw_bev
+from epropnp_det.visualization import BoxSet, FieldOfView, draw_bev
 from epropnp_det.visualization.style import PALETTE
 
 # 20 m ahead and 5 m to the left of the ego car, facing left.
@@ -31,7 +31,7 @@ def test_forward_is_up_and_left_is_left():
 def test_truth_and_predictions_and_views_are_all_there():
     ax = Figure().add_subplot()
     boxes = BoxSet.from_devkit([CAR, CAR], ["car", "bus"])
-    view = View(np.eye(4), np.array([[100.0, 0, 100], [0, 100, 50], [0, 0, 1]]), 200)
+    view = FieldOfView(np.eye(4), np.array([[100.0, 0, 100], [0, 100, 50], [0, 0, 1]]), 200)
     draw_bev(ax, boxes, boxes, [view])
     assert len(polygons(ax)) == 1 + 1 + 2 + 2  # view, ego car, truth, predictions
 
@@ -41,6 +41,6 @@ def test_field_of_view():
     pose = np.eye(4)
     pose[:3, :3] = [[0, 0, 1], [-1, 0, 0], [0, -1, 0]]
     pose[:3, 3] = 1.5, 0, 1.6
-    view = View(pose, np.array([[100.0, 0, 100], [0, 100, 50], [0, 0, 1]]), 200)
+    view = FieldOfView(pose, np.array([[100.0, 0, 100], [0, 100, 50], [0, 0, 1]]), 200)
     side = 10 / np.sqrt(2)
     np.testing.assert_allclose(view.wedge(10), [[1.5, 0], [1.5 + side, side], [1.5 + side, -side]])

@@ -4,7 +4,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from epropnp_det.visualization import BoxSet, draw_boxes_on_image
+from epropnp_det.visualization import draw_boxes_on_image
 from epropnp_det.visualization.style import GROUND_TRUTH, PALETTE
 
 CAM2IMG = np.array([[300.0, 0, 200], [0, 300, 100], [0, 0, 1]])
@@ -27,8 +27,8 @@ def near_colour(pixels, colour):
     return np.abs(pixels - 255 * np.array(to_rgb(colour))).max(-1) < 60
 
 
-def test_prediction_has_its_class_colour_where_the_box_projects():
-    boxes = BoxSet.from_camera(BOX, ["car"], np.array([0.87]))
+def test_prediction_has_its_class_colour_where_the_box_projects(camera_boxes):
+    boxes = camera_boxes(BOX, ["car"], np.array([0.87]))
     pixels, ax = picture(predictions=boxes)
     v, u = np.nonzero(near_colour(pixels, PALETTE["car"]))
     projected = boxes.corners[0] @ CAM2IMG.T
@@ -42,8 +42,8 @@ def extremes(points, axis):
     return points[:, axis].argmin(), points[:, axis].argmax()
 
 
-def test_ground_truth_differs_from_predictions_and_carries_no_score():
-    pixels, ax = picture(ground_truth=BoxSet.from_camera(BOX, ["car"]))
+def test_ground_truth_differs_from_predictions_and_carries_no_score(camera_boxes):
+    pixels, ax = picture(ground_truth=camera_boxes(BOX, ["car"]))
     assert near_colour(pixels, GROUND_TRUTH).any()
     assert not near_colour(pixels, PALETTE["car"]).any() and not ax.texts
 
@@ -51,17 +51,17 @@ def test_ground_truth_differs_from_predictions_and_carries_no_score():
 @pytest.mark.parametrize(
     "boxes", [BOX[:0], BOX * [1, 1, -1, 1, 1, 1, 1], BOX + [40, 0, 0, 0, 0, 0, 0]]
 )
-def test_nothing_is_drawn_for_what_the_camera_does_not_see(boxes):
+def test_nothing_is_drawn_for_what_the_camera_does_not_see(boxes, camera_boxes):
     plain, _ = picture()
     pixels, _ = picture(
-        predictions=BoxSet.from_camera(boxes, ["car"] * len(boxes), np.ones(len(boxes))),
-        ground_truth=BoxSet.from_camera(boxes, ["car"] * len(boxes)),
+        predictions=camera_boxes(boxes, ["car"] * len(boxes), np.ones(len(boxes))),
+        ground_truth=camera_boxes(boxes, ["car"] * len(boxes)),
     )
     np.testing.assert_array_equal(pixels, plain)
 
 
-def test_box_around_the_camera_keeps_the_images_limits():
-    boxes = BoxSet.from_camera(BOX * [1, 1, 0, 1, 1, 1, 1], ["truck"], np.ones(1))
+def test_box_around_the_camera_keeps_the_images_limits(camera_boxes):
+    boxes = camera_boxes(BOX * [1, 1, 0, 1, 1, 1, 1], ["truck"], np.ones(1))
     pixels, ax = picture(predictions=boxes)
     assert ax.get_xlim() == (0, 400) and ax.get_ylim() == (200, 0)
     assert pixels.shape == IMAGE.shape

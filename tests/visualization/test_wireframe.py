@@ -3,14 +3,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from epropnp_det.visualization import BoxSet
 from epropnp_det.visualization.wireframe import EDGES, FACES, NEAR, wire_frame
 
 CAM2IMG = np.array([[500.0, 0, 400], [0, 500, 225], [0, 0, 1]])
 
 
-def corners(x, y, z, yaw=0.0, size=(4.0, 1.5, 2.0)):
-    return BoxSet.from_camera(np.array([[x, y, z, *size, yaw]]), ["car"]).corners[0]
+@pytest.fixture(scope="module")
+def corners(camera_boxes):
+    def make(x, y, z, yaw=0.0, size=(4.0, 1.5, 2.0)):
+        return camera_boxes([[x, y, z, *size, yaw]], ["car"]).corners[0]
+
+    return make
 
 
 def test_every_edge_joins_two_faces():
@@ -27,17 +30,17 @@ def test_every_edge_joins_two_faces():
         ((0, 6, 20, 0.5), 9),  # three
     ],
 )
-def test_far_edges_are_hidden(box, visible):
+def test_far_edges_are_hidden(corners, box, visible):
     frame = wire_frame(corners(*box), CAM2IMG)
     assert len(frame.visible) == visible and len(frame.hidden) == 12 - visible
 
 
-def test_from_inside_every_edge_is_on_the_far_side():
+def test_from_inside_every_edge_is_on_the_far_side(corners):
     frame = wire_frame(corners(0, 0, 0, size=(2.0, 2.0, 2.0)), CAM2IMG)
     assert len(frame.visible) == 0 and len(frame.hidden) == 8  # the four behind are cut away
 
 
-def test_points_are_projections_of_corners():
+def test_points_are_projections_of_corners(corners):
     box = corners(1, 0.5, 15, 0.3)
     projected = box @ CAM2IMG.T
     projected = projected[:, :2] / projected[:, 2:]
@@ -49,7 +52,7 @@ def test_points_are_projections_of_corners():
     np.testing.assert_allclose(sorted(map(tuple, frame.front)), sorted(map(tuple, projected[:4])))
 
 
-def test_heading_ends_on_the_front_edge():
+def test_heading_ends_on_the_front_edge(corners):
     box = corners(0, 1, 15, 0.4)
     middle = box[[2, 3]].mean(0) @ CAM2IMG.T
     np.testing.assert_allclose(
@@ -57,14 +60,14 @@ def test_heading_ends_on_the_front_edge():
     )
 
 
-def test_behind_the_camera_is_nothing():
+def test_behind_the_camera_is_nothing(corners):
     frame = wire_frame(corners(0, 0, -5, 0.3), CAM2IMG)
     assert len(frame.points) == len(frame.front) == len(frame.heading) == 0
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.floats(-3, 3), st.floats(-2.4, 2.4), st.floats(-np.pi, np.pi))
-def test_box_across_the_near_plane_is_cut_there(x, z, yaw):
+def test_box_across_the_near_plane_is_cut_there(corners, x, z, yaw):
     box = corners(x, 0.5, z, yaw)
     frame = wire_frame(box, CAM2IMG)
     assert np.isfinite(frame.points).all()

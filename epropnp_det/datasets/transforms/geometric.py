@@ -2,7 +2,7 @@
 
 Each leaves the image, 2D boxes, projected centres, 3D boxes, velocities, LiDAR points and camera
 matrix describing one consistent world; all work without annotations. See
-:mod:`~epropnp_det.datasets.transforms.view` for the convention of pixel coordinates.
+:mod:`~epropnp_det.datasets.transforms.pixel_map` for the convention of pixel coordinates.
 """
 
 import mmcv
@@ -12,7 +12,7 @@ from mmcv.transforms.utils import cache_randomness
 from mmdet3d.registry import TRANSFORMS
 
 from ...errors import UserError
-from .view import keep_instances, move_pixels, points_in_image
+from .pixel_map import keep_instances, move_pixels, points_in_image
 
 
 @TRANSFORMS.register_module()

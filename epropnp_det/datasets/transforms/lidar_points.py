@@ -7,7 +7,7 @@ from mmdet3d.structures.points import CameraPoints
 from mmengine.fileio import get
 
 from ..nuscenes_names import LIDAR_FEATURES
-from .view import points_in_image
+from .pixel_map import points_in_image
 
 
 @TRANSFORMS.register_module()

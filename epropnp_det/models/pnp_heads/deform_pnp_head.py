@@ -126,7 +126,7 @@ class DeformPnPHead(BaseModule):
             channels, num_heads, num_points, self.features.stride, **(point_sampler or {})
         )
         self.point_transformer = PointTransformer(channels, num_heads, **(point_transformer or {}))
-        self.class_embedding = nn.Parameter(torch.empty(num_classes, channels))
+        self.class_embedding = nn.Parameter(torch.zeros(num_classes, channels))
         self.query_scale = Scale(0.1)
         self.query_proj = nn.Linear(channels, channels)
         self.fc = nn.Sequential(

@@ -63,8 +63,8 @@ class PointTransformer(BaseModule):
             operation_order=("self_attn", "norm", "ffn", "norm"),
             batch_first=True,
         )
-        self.weight = nn.Parameter(torch.empty(num_heads, 5, dims))
-        self.bias = nn.Parameter(torch.empty(num_heads, 5))
+        self.weight = nn.Parameter(torch.zeros(num_heads, 5, dims))
+        self.bias = nn.Parameter(torch.zeros(num_heads, 5))
 
     def init_weights(self) -> None:
         """Coordinates start on a sphere of radius 1/2, one direction a head; weights uniform."""

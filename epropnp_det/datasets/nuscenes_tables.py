@@ -1,0 +1,82 @@
+"""The devkit's tables, opened with errors that a user can mend, and the splits of a version."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nuscenes.nuscenes import NuScenes
+
+from ..errors import UserError
+
+SPLITS = {
+    "v1.0-mini": {"train": "mini_train", "val": "mini_val"},
+    "v1.0-trainval": {"train": "train", "val": "val"},
+    "v1.0-test": {"test": "test"},
+}
+"""For each version, the devkit's split that goes into the info file of a name."""
+
+_TABLES = (
+    "attribute",
+    "calibrated_sensor",
+    "category",
+    "ego_pose",
+    "instance",
+    "log",
+    "map",
+    "sample",
+    "sample_annotation",
+    "sample_data",
+    "scene",
+    "sensor",
+    "visibility",
+)
+
+
+def load_tables(root: str | Path, version: str) -> NuScenes:
+    """Open the tables of a dataroot.
+
+    Args:
+        root: The folder that holds the folder ``version``.
+        version: Such as v1.0-mini.
+
+    Raises:
+        UserError: A table is missing or broken, or the tables do not fit together.
+    """
+    folder = Path(root, version)
+    paths = [folder / f"{name}.json" for name in _TABLES]
+    for path in paths:
+        if not path.is_file():
+            raise UserError(f"table {path} is missing: unpack the metadata again")
+    try:
+        with complete_tables(folder):
+            return NuScenes(version=version, dataroot=str(root), verbose=False)
+    except ValueError as error:
+        broken = next((path for path in paths if not _is_json(path)), folder)
+        raise UserError(f"table {broken} is not valid JSON: unpack the metadata again") from error
+    except (AssertionError, OSError, TypeError) as error:
+        raise UserError(f"the tables of {folder} do not load: {error}") from error
+
+
+@contextmanager
+def complete_tables(folder: Path) -> Iterator[None]:
+    """Say so when a record looked up within the context is in none of the folder's tables.
+
+    Raises:
+        UserError: In place of the devkit's KeyError.
+    """
+    try:
+        yield
+    except KeyError as error:
+        raise UserError(
+            f"the tables of {folder} refer to a record {error} that is in none of them: "
+            f"unpack the metadata again"
+        ) from error
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_bytes())
+    except ValueError:
+        return False
+    return True
