@@ -2,10 +2,9 @@
 
 import argparse
 import os
-import sys
 
 from epropnp_det.datasets.nuscenes_prepare import SPLITS, create_nuscenes_infos
-from epropnp_det.errors import UserError
+from epropnp_det.errors import exit_on_user_error
 
 
 def parse_args() -> argparse.Namespace:
@@ -25,12 +24,10 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    try:
+    with exit_on_user_error():
         summaries = create_nuscenes_infos(
             args.root, args.version, args.out_dir, args.workers, args.max_sweeps, args.info_prefix
         )
-    except UserError as error:
-        sys.exit(f"error: {error}")
     print(*summaries, sep="\n")
 
 

@@ -2,9 +2,8 @@
 
 import argparse
 import os
-import sys
 
-from epropnp_det.errors import UserError
+from epropnp_det.errors import exit_on_user_error
 from epropnp_det.synthetic import Settings, generate
 
 
@@ -36,7 +35,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    try:
+    with exit_on_user_error():
         settings = Settings(
             args.scenes,
             args.samples_per_scene,
@@ -45,8 +44,6 @@ def main() -> None:
             args.image_size,
         )
         written = generate(settings, args.out, args.workers)
-    except UserError as error:
-        sys.exit(f"error: {error}")
     print(f"{args.out}: {'written' if written else 'already complete'}")
 
 

@@ -7,6 +7,7 @@ interruption; steps that are done are skipped.
 import argparse
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from nuscenes import NuScenes
 
-from epropnp_det.errors import UserError
+from epropnp_det.errors import UserError, exit_on_user_error
 from epropnp_det.visualization import save_overview
 
 REPO = Path(__file__).resolve().parents[1]
@@ -41,25 +42,38 @@ class Steps:
     """Runs named steps in order; one that finished earlier is skipped, unless one before it ran."""
 
     def __init__(self, folder: Path):
-        self._markers = folder / "done"
-        self._markers.mkdir(parents=True, exist_ok=True)
-        self._stale = False
+        folder.mkdir(parents=True, exist_ok=True)
+        self._record = folder / "done.json"
+        self._earlier = json.loads(self._record.read_text()) if self._record.is_file() else {}
+        self._done = {}
 
-    def run(self, name: str, action: Callable[[], None], inputs: str) -> None:
-        """Run ``action`` unless it is marked as done for the same ``inputs``."""
-        marker = self._markers / name
-        if not self._stale and marker.is_file() and marker.read_text() == inputs:
+    def run(
+        self, name: str, action: Callable[[], None], inputs: str, outdates: Path | None = None
+    ) -> None:
+        """Run ``action`` unless it was done for the same ``inputs``; first remove ``outdates``."""
+        if self._earlier.get(name) == inputs:
             print(f"== {name}: already done", flush=True)
+            self._done[name] = inputs
             return
-        self._stale = True
-        marker.unlink(missing_ok=True)
+        # Before anything changes: what was made from this step's earlier result is void, even if
+        # this run is interrupted.
+        self._earlier = {}
+        self._write_record()
+        if outdates is not None and outdates.exists():
+            shutil.rmtree(outdates)
         print(f"== {name}", flush=True)
         start = time.monotonic()
         action()
-        marker.write_text(inputs)
+        self._done[name] = inputs
+        self._write_record()
         print(f"== {name}: done in {time.monotonic() - start:.0f} s", flush=True)
 
-    def run_tool(self, name: str, *arguments: str | Path) -> None:
+    def _write_record(self) -> None:
+        draft = self._record.with_suffix(".tmp")
+        draft.write_text(json.dumps(self._done, indent=2))
+        draft.replace(self._record)
+
+    def run_tool(self, name: str, *arguments: str | Path, outdates: Path | None = None) -> None:
         """Run one of the tools as a step."""
         command = [sys.executable, *map(str, arguments)]
 
@@ -67,7 +81,7 @@ class Steps:
             if subprocess.run(command).returncode:
                 raise UserError(f"step '{name}' failed; its command was: {shlex.join(command)}")
 
-        self.run(name, action, shlex.join(command))
+        self.run(name, action, shlex.join(command), outdates)
 
 
 def draw() -> None:
@@ -83,12 +97,13 @@ def demo(quick: bool) -> None:
     size = ("2", "2", "1") if quick else ("3", "8", "3")
     flags = ("--scenes", "--samples-per-scene", "--val-samples-per-scene")
     amounts = [word for pair in zip(flags, size, strict=True) for word in pair]
-    steps.run_tool("generate", tools / "create_synthetic_nuscenes.py", "--out", DATA, *amounts)
-    steps.run_tool(
-        "prepare", tools / "create_data.py", "nuscenes", "--root", DATA, "--version", VERSION
-    )
-    shorter = ("--cfg-options", "train_cfg.max_epochs=1") if quick else ()
     train = ROOT / "train"
+    # A training resumes from its own checkpoints, but never from those on other data.
+    generate = (tools / "create_synthetic_nuscenes.py", "--out", DATA, *amounts)
+    steps.run_tool("generate", *generate, outdates=train)
+    prepare = (tools / "create_data.py", "nuscenes", "--root", DATA, "--version", VERSION)
+    steps.run_tool("prepare", *prepare, outdates=train)
+    shorter = ("--cfg-options", "train_cfg.max_epochs=1") if quick else ()
     steps.run_tool("train", tools / "train.py", CONFIG, "--work-dir", train, "--resume", *shorter)
     checkpoint = (train / "last_checkpoint").read_text().strip()
     steps.run_tool(
@@ -125,10 +140,8 @@ def report(train: Path, checkpoint: str) -> None:
 
 def main() -> None:
     args = parse_args()
-    try:
+    with exit_on_user_error():
         demo(args.quick)
-    except UserError as error:
-        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

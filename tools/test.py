@@ -2,6 +2,8 @@
 
 import argparse
 
+from matplotlib import pyplot
+from matplotlib.backends import BackendFilter, backend_registry
 from mmengine.config import Config, ConfigDict
 
 from epropnp_det.engine.checkpoint import check_checkpoint, check_fit
@@ -15,7 +17,7 @@ def parse_args() -> argparse.Namespace:
     parser = runner_parser(__doc__)
     parser.add_argument("checkpoint", help="checkpoint file")
     parser.add_argument("--show", action="store_true", help="show predictions in a window")
-    parser.add_argument("--show-dir", help="folder, in the work folder, for painted images")
+    parser.add_argument("--show-dir", help="folder for painted images")
     parser.add_argument("--score-thr", type=float, default=0.1, help="lowest score that is painted")
     parser.add_argument("--wait-time", type=float, default=2, help="seconds between shown images")
     parser.add_argument("--tta", action="store_true", help="test-time augmentation")
@@ -27,10 +29,17 @@ def paint(cfg: Config, args: argparse.Namespace) -> None:
     if hook is None:
         raise UserError(
             "--show and --show-dir need "
-            "default_hooks.visualization=dict(type='Det3DVisualizationHook') in the config."
+            "default_hooks.visualization=dict(type='NetworkInputVisualizationHook') and "
+            "visualizer.type='Det3DLocalVisualizer' in the config."
         )
     hook.update(draw=True, score_thr=args.score_thr, vis_task="mono_det")
     if args.show:
+        windows = backend_registry.list_builtin(BackendFilter.INTERACTIVE)
+        if pyplot.get_backend() not in windows:
+            raise UserError(
+                f"--show needs a window, and matplotlib's backend here is {pyplot.get_backend()}: "
+                "paint into a folder with --show-dir in its place."
+            )
         hook.update(show=True, wait_time=args.wait_time)
     if args.show_dir:
         hook.update(test_out_dir=args.show_dir)

@@ -69,7 +69,7 @@ def main() -> None:
             scale_lr(cfg)
         check_data(cfg, ["train_dataloader", "val_dataloader"])
         resumed = resume(cfg, args.resume) if args.resume else None
-        if resumed is None and cfg.get("load_from") and "://" not in cfg.load_from:
+        if resumed is None and cfg.get("load_from"):
             check_checkpoint(cfg.load_from)
         with process_group(cfg):
             runner = build_runner(cfg)

@@ -8,7 +8,7 @@ default_hooks = dict(
     param_scheduler=dict(type="ParamSchedulerHook"),
     checkpoint=dict(type="CheckpointHook", interval=1),
     sampler_seed=dict(type="DistSamplerSeedHook"),
-    visualization=dict(type="Det3DVisualizationHook"),
+    visualization=dict(type="NetworkInputVisualizationHook"),
 )
 env_cfg = dict(
     cudnn_benchmark=False,

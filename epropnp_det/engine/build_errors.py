@@ -32,14 +32,26 @@ def explain_build_error(error: Exception) -> str | None:
             f"the config names the {registry.name} {name!r}, which is not registered"
             f"{nearest(str(name), _names(registry))}."
         )
-    wrong = re.search(r"got an unexpected keyword argument '(\w+)'", str(error))
-    if isinstance(error, TypeError) and wrong and wrong[1] in cfg:
-        cls = frame.f_locals["obj_cls"]
+    wrong = re.search(
+        r"(\w+)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'", str(error)
+    )
+    if isinstance(error, TypeError) and wrong and _holds(cfg, wrong[2]):
+        # A constructor hands plain dicts of its config on to helpers that its own module names.
+        own = wrong[2] in cfg
+        taker = frame.f_locals["obj_cls"] if own else frames[-1].f_globals.get(wrong[1])
+        name = taker.__name__ if own else wrong[1]
         return (
-            f"the config gives {cls.__name__} an argument {wrong[1]!r} that it does not take"
-            f"{nearest(wrong[1], _arguments(cls))}."
+            f"the config gives {name} an argument {wrong[2]!r} that it does not take"
+            f"{nearest(wrong[2], _arguments(taker) if callable(taker) else ())}."
         )
     return None
+
+
+def _holds(node: object, key: str) -> bool:
+    """Whether a key is anywhere in nested dicts and lists."""
+    if isinstance(node, dict):
+        return key in node or any(_holds(child, key) for child in node.values())
+    return isinstance(node, (list, tuple)) and any(_holds(child, key) for child in node)
 
 
 def _names(registry: Registry) -> set[str]:

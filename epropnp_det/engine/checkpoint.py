@@ -85,9 +85,14 @@ def check_checkpoint(path: str | Path) -> dict:
         The checkpoint; bare weights are returned as `{'state_dict': weights}`.
 
     Raises:
-        UserError: if the file is missing, broken, holds more than plain data and tensors, or is no
-            checkpoint.
+        UserError: if the file is remote, missing or broken, holds more than plain data and tensors,
+            or is no checkpoint.
     """
+    if "://" in str(path):
+        raise UserError(
+            f"the checkpoint {path} is not on this machine and so cannot be checked: download it "
+            "first and give the path of the file."
+        )
     if not Path(path).is_file():
         raise UserError(f"the checkpoint {path} does not exist: give the path of a .pth file.")
     try:

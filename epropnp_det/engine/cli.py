@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from ..errors import UserError
+from ..errors import exit_on_user_error, exit_with, last_line
 from .build_errors import explain_build_error
 from .config import load_config
 
@@ -24,24 +23,19 @@ def user_errors() -> Iterator[None]:
     that a constructor does not take. Anything else is a defect and keeps its traceback.
     """
     try:
-        yield
-    except UserError as error:
-        _exit(str(error))
+        with exit_on_user_error():
+            yield
     except FileNotFoundError as error:
         if error.filename is None:
-            # Data loader workers pass on their traceback as text; its last line is the error.
-            _exit(str(error).strip().splitlines()[-1])
-        _exit(f"{error.filename} does not exist: correct the path or data_root that leads to it.")
+            exit_with(last_line(error))
+        exit_with(
+            f"{error.filename} does not exist: correct the path or data_root that leads to it."
+        )
     except (KeyError, TypeError) as error:
         sentence = explain_build_error(error)
         if sentence is None:
             raise
-        _exit(sentence)
-
-
-def _exit(sentence: str) -> None:
-    print(f"error: {sentence}", file=sys.stderr)
-    sys.exit(2)
+        exit_with(sentence)
 
 
 def runner_parser(description: str) -> argparse.ArgumentParser:

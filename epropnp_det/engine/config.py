@@ -19,6 +19,9 @@ RUNNER_KEYS = frozenset(inspect.signature(Runner).parameters) | {
     "sync_bn",
 }
 
+# Likeness (difflib's ratio) to an existing key from which a new one is taken for a misspelling.
+TYPO = 0.8
+
 
 def nearest(name: str, known: Iterator[str]) -> str:
     """A hint at the known name that is most like a wrong one: ` (did you mean 'x'?)` or nothing."""
@@ -36,7 +39,7 @@ def load_config(path: str, options: dict | None = None) -> Config:
     Raises:
         UserError: if the file or a base of it is missing or is no valid Python, if it asks for an
             unset environment variable, if `custom_imports` names a module that is not installed,
-            or if an override's key does not exist.
+            or if an override's key is unknown to the runner or a misspelt one of the config.
     """
     try:
         cfg = Config.fromfile(path)
@@ -79,8 +82,9 @@ def _check_option(cfg: Config, key: str) -> None:
             node = node[int(part)]
         elif isinstance(node, dict):
             if part not in node:
-                # A constructor knows its own arguments and refuses others when it is called.
-                if "type" in node:
+                # A constructor knows its own arguments and refuses others when it is called; other
+                # dicts are open, since their readers have keys that the config leaves out.
+                if "type" in node or not difflib.get_close_matches(part, list(node), 1, TYPO):
                     return
                 raise UserError(_unknown(key, part, node))
             node = node[part]

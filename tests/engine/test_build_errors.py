@@ -29,6 +29,17 @@ class Nested:
         self.inner = CHILD.build(inner)
 
 
+class Helper:
+    def __init__(self, stride: int = 1) -> None:
+        self.stride = stride
+
+
+@CHILD.register_module()
+class Delegating:
+    def __init__(self, parts: list[dict]) -> None:
+        self.parts = [Helper(**part) for part in parts]
+
+
 @CHILD.register_module()
 class Defective:
     def __init__(self, key: str = "absent") -> None:
@@ -55,6 +66,7 @@ def explain(cfg: dict) -> str | None:
         ({"type": "Derived", "widht": 2}, "Derived.*'widht'.*'width'"),
         ({"type": "Derived", "dept": 2}, "Derived.*'dept'.*'depth'"),
         ({"type": "Nested", "inner": {"type": "Derived", "widht": 2}}, "Derived.*'width'"),
+        ({"type": "Delegating", "parts": [{}, {"strid": 2}]}, "Helper.*'strid'.*'stride'"),
         ({"depth": 2}, "without a type"),
     ],
 )

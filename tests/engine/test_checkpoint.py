@@ -124,6 +124,8 @@ def test_file_that_was_cut_off(zipped, tmp_path):
 def test_missing_file_and_wrong_content(tmp_path):
     with pytest.raises(UserError, match="absent.pth does not exist"):
         check_checkpoint(tmp_path / "absent.pth")
+    with pytest.raises(UserError, match="https://host/a.pth.*download it first"):
+        check_checkpoint("https://host/a.pth")
     torch.save([1, 2], tmp_path / "list.pth")
     with pytest.raises(UserError, match="holds a list"):
         check_checkpoint(tmp_path / "list.pth")

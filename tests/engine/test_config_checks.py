@@ -12,6 +12,7 @@ def config(tmp_path) -> str:
     path = tmp_path / "config.py"
     path.write_text(
         "model = dict(type='A', sizes=[1, 2], test_cfg=dict(score=0.5))\n"
+        "loader = dict(batch_size=2, num_workers=0, clip_grad=dict(max_norm=1))\n"
         "pipeline = [dict(type='B', scale=1), dict(type='C')]\n"
     )
     return str(path)
@@ -25,6 +26,11 @@ def config(tmp_path) -> str:
         {"pipeline.0.scale": 2},
         {"randomness.seed": 0},
         {"find_unused_parameters": True},
+        {"loader.drop_last": True},
+        {"loader.pin_memory": True},
+        {"loader.num_batch_per_epoch": 5},
+        {"loader.clip_grad.error_if_nonfinite": True},
+        {"loader.hooks.visualization.type": "A"},
     ],
 )
 def test_override_that_exists_or_that_its_owner_can_refuse(config, options):
@@ -43,6 +49,8 @@ def test_override_that_exists_or_that_its_owner_can_refuse(config, options):
     [
         ("modle.type", "'model'"),
         ("model.test_cfg.scor", "'score'"),
+        ("loader.batchsize", "'batch_size'"),
+        ("loader.clip_grad.max_nrom", "'max_norm'"),
         ("pipeline.2.scale", "list of 2 items"),
         ("pipeline.first", "list of 2 items"),
         ("model.test_cfg.score.low", "single value"),

@@ -1,12 +1,22 @@
 """The demo as a whole, then mmdet3d's own scripts and two processes on the same data and config."""
 
 import json
+import os
+import pickle
 import re
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
 
+import mmcv
 import pytest
+import torch
+
+from epropnp_det.engine import check_checkpoint
 
 CONFIG = "configs/epropnp_det/epropnp-det_tiny_demo.py"
 QUICK = ("--cfg-options", "train_cfg.max_epochs=1", "randomness.seed=0")
@@ -62,13 +72,18 @@ def test_finished_demo_does_nothing_again(demo_output, run_script, repo_root):
     assert done.stdout.count("already done") == 5
 
 
-def test_stock_scripts_run_our_config(run_here, stock_tools, repo_root):
+def test_stock_scripts_run_our_config(run_here, folder, stock_tools, repo_root):
     config = repo_root / CONFIG
+    paint = ("--show-dir", "painted", "--score-thr", "0")
     run_here(stock_tools / "train.py", config, "--work-dir", "stock", *QUICK)
+    test = (config, "stock/epoch_1.pth", "--work-dir", "tested")
+    options = (*QUICK, "model.test_cfg.score_thr=0.0")
     outputs = [
-        run_here(tool, config, "stock/epoch_1.pth", "--work-dir", "tested", *QUICK).stdout
-        for tool in (stock_tools / "test.py", repo_root / "tools/test.py")
+        run_here(stock_tools / "test.py", *test, *options).stdout,
+        run_here(repo_root / "tools/test.py", *test, *paint, *options).stdout,
     ]
+    painted = list((folder / "painted").iterdir())
+    assert painted and all(mmcv.imread(path).shape == (168, 400, 3) for path in painted)
     assert printed_nds(outputs[0]) == pytest.approx(printed_nds(outputs[1]), abs=1e-6)
 
 
@@ -89,3 +104,64 @@ def test_two_processes_train_and_test_like_one(run_here, folder, repo_root):
     two, one = (json.loads((folder / path).read_text())["results"] for path in written)
     assert any(one.values())
     assert two == one
+
+
+@pytest.mark.parametrize(
+    ("tool", "options", "said"),
+    [
+        ("test", ["test_evaluator.eval_set=nowhere"], "nowhere"),
+        ("test", ["test_evaluator.ann_file=list.pkl"], "list.pkl"),
+        ("train", ["train_dataloader.dataset.ann_file={folder}/list.pkl"], "list.pkl"),
+        ("train", ["train_dataloader.dataset.pipeline.2.rows=999"], "error: CropTopRows"),
+        ("train", ["model.train_cfg.samples_per_image=3"], "'samples_per_img'"),
+        ("train", ["model.bbox_head.num_point=4"], "'num_points'"),
+    ],
+)
+def test_user_errors(fails, folder, demo_output, repo_root, tool, options, said):
+    (folder / "list.pkl").write_bytes(pickle.dumps([1, 2]))
+    weights = [demo_output[0] / "work_dirs/demo/train/epoch_1.pth"] if tool == "test" else []
+    options = [option.format(folder=folder) for option in options]
+    assert said in fails(tool, repo_root / CONFIG, *weights, "--cfg-options", *options)
+
+
+def test_wrong_key_in_the_config_file(fails, folder, repo_root):
+    written = f"_base_ = {str(repo_root / CONFIG)!r}\nmodel = dict(train_cfg=dict(mc_sample=8))\n"
+    (folder / "config.py").write_text(written)
+    said = fails("train", "config.py")
+    assert "TrainSettings" in said and "'mc_samples'" in said
+
+
+class Hostile:
+    def __reduce__(self) -> tuple:
+        return os.mkdir, ("harm",)
+
+
+def test_hostile_checkpoint(fails, folder, repo_root):
+    torch.save({"state_dict": {}, "meta": Hostile()}, folder / "hostile.pth")
+    assert "could run code" in fails("test", repo_root / CONFIG, "hostile.pth")
+    assert "could run code" in fails("train", repo_root / CONFIG, "--resume", "hostile.pth")
+    assert not (folder / "harm").exists()
+
+
+def test_killed_training_goes_on(run_here, folder, repo_root):
+    train = (repo_root / "tools/train.py", repo_root / CONFIG, "--work-dir", "work", "--resume")
+    options = ("--cfg-options", "train_cfg.max_epochs=2", "default_hooks.logger.interval=1")
+    variables = {"PYTHONPATH": str(repo_root), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    with subprocess.Popen(
+        [sys.executable, *map(str, train), *options],
+        cwd=folder,
+        env={**os.environ, **variables},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        while not (folder / "work/last_checkpoint").exists():
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    assert (folder / "work/last_checkpoint").read_text().endswith("epoch_1.pth")
+
+    output = run_here(*train, *options).stdout
+    trained = re.findall(r"Epoch\(train\) +\[(\d)\]", output)
+    assert [*dict.fromkeys(map(int, trained))] == [2]
+    assert check_checkpoint(folder / "work/epoch_2.pth")["meta"]["iter"] == 2 * len(trained)

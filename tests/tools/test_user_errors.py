@@ -1,39 +1,11 @@
 """Wrong input to the tools ends in one sentence and status 2, without a traceback."""
 
-import importlib.util
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
 from toy_task import TOY_CONFIG
-
-
-@pytest.fixture
-def fails(repo_root, tmp_path, monkeypatch, capsys) -> Callable[..., str]:
-    """Run a tool's main in this process and return the sentence that it ends with."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(name: str, *arguments: object) -> str:
-        tool = import_tool(repo_root / "tools" / f"{name}.py")
-        monkeypatch.setattr("sys.argv", [name, *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            tool.main()
-        assert stop.value.code == 2
-        sentences = [s for s in capsys.readouterr().err.splitlines() if s.startswith("error: ")]
-        assert len(sentences) == 1
-        return sentences[0]
-
-    return run
-
-
-def import_tool(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"tool_{path.stem}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize(
@@ -55,6 +27,7 @@ def import_tool(path: Path) -> ModuleType:
             "absent.pkl",
         ),
         ([TOY_CONFIG, "--cfg-options", "load_from=absent.pth"], "absent.pth"),
+        ([TOY_CONFIG, "--cfg-options", "load_from=https://host/a.pth"], "download it"),
         ([TOY_CONFIG, "--resume", "absent.pth"], "absent.pth"),
         ([TOY_CONFIG, "--auto-scale-lr"], "base_batch_size"),
         ([TOY_CONFIG, "--launcher", "pytorch"], "torchrun"),
@@ -98,8 +71,16 @@ def test_test_options_that_the_config_does_not_serve(fails, option):
     assert option.split("=")[0] in said
 
 
+def test_window_without_a_display(fails, monkeypatch):
+    monkeypatch.setattr("matplotlib.pyplot.get_backend", lambda: "agg")
+    options = ["default_hooks.visualization.type=NetworkInputVisualizationHook"]
+    said = fails("test", TOY_CONFIG, "absent.pth", "--show", "--cfg-options", *options)
+    assert "--show-dir in its place" in said
+
+
 def test_test_with_wrong_checkpoints(fails, toy_training):
-    assert "absent.pth" in fails("test", TOY_CONFIG, "absent.pth")
+    assert "absent.pth does not exist" in fails("test", TOY_CONFIG, "absent.pth")
+    assert "download it first" in fails("test", TOY_CONFIG, "https://host/weights.pth")
     whole = toy_training / "epoch_3.pth"
     shutil.copy(whole, "broken.pth")
     with open("broken.pth", "r+b") as file:
@@ -109,9 +90,9 @@ def test_test_with_wrong_checkpoints(fails, toy_training):
     assert "linear.weight" in fails("test", TOY_CONFIG, "other.pth")
 
 
-def test_defects_keep_their_traceback(repo_root, tmp_path, monkeypatch):
+def test_defects_keep_their_traceback(import_tool, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    tool = import_tool(repo_root / "tools/train.py")
+    tool = import_tool("train")
     options = ["model.channels=4", "default_hooks.logger.interval=2"]
     monkeypatch.setattr("sys.argv", ["train", str(TOY_CONFIG), "--cfg-options", *options])
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):

@@ -1,0 +1,57 @@
+"""Boxes painted where the network saw them."""
+
+from types import SimpleNamespace
+
+import mmcv
+import numpy as np
+import pytest
+import torch
+from mmdet3d.structures import CameraInstance3DBoxes, Det3DDataSample
+from mmdet3d.visualization import Det3DLocalVisualizer
+from mmengine.structures import InstanceData
+
+from epropnp_det.engine import NetworkInputVisualizationHook
+
+
+@pytest.fixture
+def hook(tmp_path) -> NetworkInputVisualizationHook:
+    Det3DLocalVisualizer.get_instance("visualization_hook_test")
+    return NetworkInputVisualizationHook(
+        draw=True, score_thr=0.5, test_out_dir=str(tmp_path / "painted")
+    )
+
+
+def batch(name: str) -> tuple[dict, Det3DDataSample]:
+    """A grey image of 60 x 80 pixels with a box of 2 m, 20 m ahead, at pixel (50, 20)."""
+    boxes = CameraInstance3DBoxes([[2.0, 0.0, 20.0, 2, 2, 2, 0]], origin=(0.5, 0.5, 0.5))
+    metainfo = {
+        "img_path": f"absent/{name}",  # the file has other pixels than the network's input
+        "cam2img": np.array([[100.0, 0, 40], [0, 100, 20], [0, 0, 1]]),
+    }
+    sample = Det3DDataSample(metainfo=metainfo)
+    sample.pred_instances_3d = InstanceData(
+        bboxes_3d=boxes, scores_3d=torch.tensor([0.9]), labels_3d=torch.tensor([0])
+    )
+    return {"inputs": {"img": [torch.full((3, 60, 80), 128, dtype=torch.uint8)]}}, sample
+
+
+def test_boxes_lie_on_the_network_input(hook, tmp_path):
+    runner = SimpleNamespace(work_dir=str(tmp_path), timestamp="now")
+    for index, name in enumerate(["a.png", "b.png"]):
+        data, sample = batch(name)
+        hook.after_test_iter(runner, index, data, [sample])
+    assert sorted(p.name for p in (tmp_path / "painted").iterdir()) == ["a.png", "b.png"]
+    image = mmcv.imread(tmp_path / "painted/b.png").astype(int)
+    assert image.shape == (60, 80, 3)
+    rows, columns = np.nonzero((abs(image - 128) > 30).any(-1))
+    # The near face spans 2 m * 100 / 19 m = 10.5 pixels; lines are a few pixels thick.
+    assert (rows.min() + rows.max()) / 2 == pytest.approx(20, abs=2)
+    assert (columns.min() + columns.max()) / 2 == pytest.approx(50, abs=2)
+    assert 9 < np.ptp(rows) < 18
+
+
+def test_nothing_is_painted_unasked(hook, tmp_path):
+    hook.draw = False
+    data, sample = batch("a.png")
+    hook.after_test_iter(None, 0, data, [sample])
+    assert not (tmp_path / "painted").exists()
