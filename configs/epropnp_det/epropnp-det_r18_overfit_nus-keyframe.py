@@ -42,14 +42,14 @@ val_evaluator = dict(
 test_evaluator = val_evaluator
 
 optim_wrapper = dict(optimizer=dict(lr=4e-4))
-max_iters = 1500
-train_cfg = dict(_delete_=True, type="IterBasedTrainLoop", max_iters=max_iters, val_interval=500)
+max_iters = 600
+train_cfg = dict(_delete_=True, type="IterBasedTrainLoop", max_iters=max_iters, val_interval=300)
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=100),
     dict(type="CosineAnnealingLR", by_epoch=False, begin=100, end=max_iters, eta_min=4e-6),
 ]
 default_hooks = dict(
     logger=dict(interval=20),
-    checkpoint=dict(by_epoch=False, interval=500, max_keep_ckpts=2),
+    checkpoint=dict(by_epoch=False, interval=300, max_keep_ckpts=2),
 )
 log_processor = dict(by_epoch=False)
