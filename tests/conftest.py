@@ -5,6 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
+
+# How long an example takes says nothing on a loaded machine.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 REPO_ROOT = Path(__file__).resolve().parents[1]
 
