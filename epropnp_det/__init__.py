@@ -1,7 +1,8 @@
 """EPro-PnP-Det: monocular 3D object detection for MMDetection3D 1.4.
 
 `custom_imports = dict(imports=['epropnp_det'])` in a config registers every module. The EPro-PnP
-layer alone is `epropnp_det.pnp`; importing it imports nothing of OpenMMLab.
+layer alone is `epropnp_det.pnp`; importing it in a process without mmengine imports nothing of
+OpenMMLab.
 """
 
 import sys

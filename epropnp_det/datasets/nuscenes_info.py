@@ -2,8 +2,7 @@
 
 The fields and their meaning are those of the info files that mmdet3d's own converter writes, so
 the stock ``NuScenesDataset`` reads them. In addition a camera carries the ego pose at its own
-timestamp, and a camera instance its visibility, truncation, point counts and tokens (design,
-section 5).
+timestamp, and a camera instance its visibility, truncation, point counts and tokens.
 
 Frames: a 4x4 matrix ``a2b`` takes homogeneous points from frame a to frame b. Metres, radians,
 seconds, pixels. The camera frame is x right, y down, z forward.

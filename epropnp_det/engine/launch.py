@@ -16,8 +16,8 @@ def process_group(cfg: Config) -> Iterator[None]:
     """Join the processes of `torchrun` by gloo where there is no GPU, and part at the end.
 
     mmengine's own start-up and its default wrapper name a CUDA device even where there is none, but
-    leave an initialised process group and a configured wrapper alone (design, section 5). With a
-    GPU, or without a launcher, nothing is done.
+    leave an initialised process group and a configured wrapper alone. With a GPU, or without a
+    launcher, nothing is done.
 
     Args:
         cfg: the run's config; `launcher` is read, and `model_wrapper_cfg` set on CPU.

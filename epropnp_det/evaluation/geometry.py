@@ -56,7 +56,7 @@ class GlobalBoxes:
 
 
 def camera_boxes_to_global(boxes: np.ndarray, cam2global: np.ndarray) -> GlobalBoxes:
-    """Move camera-frame boxes to the global frame (design, section 5).
+    """Move camera-frame boxes to the global frame.
 
     The whole rotation of the camera is applied, so that the pitch and roll of a tilted camera stay
     in the box; a detour over a single yaw angle would lose them.

@@ -34,7 +34,7 @@ _UNANNOTATED = "test"
 
 @METRICS.register_module()
 class NuScenesMonoMetric(NuScenesMetric):
-    """nuScenes detection metric for predictions of single images (design, section 5).
+    """nuScenes detection metric for predictions of single images.
 
     Boxes go from each camera through the ego pose at that image's own timestamp to the global
     frame with their full orientation, so that ground truth comes back exactly. There the cameras

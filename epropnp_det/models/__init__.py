@@ -4,7 +4,7 @@ from .dense_heads import FCOSEmbHead
 from .detectors import EProPnPDet
 from .losses import MonteCarloPoseLoss
 from .pnp_heads import DeformPnPHead
-from .targets import CenterPointAssigner, ObjectSampler, VolumeCenter
+from .targets import CenterPointAssigner, VolumeCenter
 from .task_modules import EProPnPDecoder, MultiClassLogDimCoder
 
 __all__ = [
@@ -15,6 +15,5 @@ __all__ = [
     "FCOSEmbHead",
     "MonteCarloPoseLoss",
     "MultiClassLogDimCoder",
-    "ObjectSampler",
     "VolumeCenter",
 ]

@@ -70,7 +70,7 @@ class PerspectiveCamera(TensorBatch):
         )
 
     def project(self, points: Tensor) -> Tensor:
-        """Project points (design section 3).
+        """Project points (EPro-PnP, arXiv 2203.13254).
 
         Args:
             points: (..., B, N, 3) in the camera frame, metres.

@@ -59,7 +59,7 @@ class HuberCost(RobustCost):
     def adaptive(
         cls, x2d: Tensor, w2d: Tensor | None = None, relative_delta: float = 0.5
     ) -> HuberCost:
-        """Delta from the size of the object in the image (design section 3).
+        """Delta from the size of the object in the image (EPro-PnP, arXiv 2203.13254).
 
         delta = relative_delta * mean(w2d) * sqrt(var(u) + var(v)), differentiable; zero, without
         gradient, where the pixels coincide or a number is not finite.

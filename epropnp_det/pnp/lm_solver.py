@@ -41,7 +41,7 @@ class LMResult(TensorBatch):
 
 @dataclass(frozen=True)
 class LMSolver:
-    """Levenberg-Marquardt of a fixed number of iterations (design section 3, 'Solver').
+    """Levenberg-Marquardt of a fixed number of iterations (EPro-PnP, arXiv 2203.13254).
 
     Attributes:
         num_iter: trial steps.

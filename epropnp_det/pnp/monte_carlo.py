@@ -55,7 +55,7 @@ def sample_posterior(
     num_rounds: int,
     generator: torch.Generator | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Draw poses by AMIS (EPro-PnP, algorithm 1; design section 3).
+    """Draw poses by AMIS (EPro-PnP, algorithm 1).
 
     Args:
         problem: B objects, all of them usable.

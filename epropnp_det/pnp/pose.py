@@ -14,7 +14,7 @@ class YawPose:
     """Poses of 4 degrees of freedom, [x, y, z, yaw] in metres and radians.
 
     The rotation is about the camera's Y axis, R = [[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]]
-    (design section 3). Yaw is not wrapped, so that steps stay differentiable.
+    (EPro-PnP, arXiv 2203.13254). Yaw is not wrapped, so that steps stay differentiable.
     """
 
     dof = 4
@@ -52,7 +52,7 @@ class YawPose:
 
     @staticmethod
     def guess_depth(x3d: Tensor, bearings: Tensor) -> Tensor:
-        """Depth at which the object is as high as its image (design section 3).
+        """Depth at which the object is as high as its image (EPro-PnP, arXiv 2203.13254).
 
         A yaw rotation leaves heights alone, so std(x3d.y) / std(y / z) needs no rotation.
 

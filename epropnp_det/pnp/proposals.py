@@ -125,7 +125,7 @@ def _sample_von_mises(kappa: Tensor, num_samples: int, generator: torch.Generato
 
 @dataclass(frozen=True)
 class YawProposal:
-    """Proposal over [x, y, z, yaw]: independent translation and yaw (design section 3).
+    """Proposal over [x, y, z, yaw]: independent translation and yaw (EPro-PnP, arXiv 2203.13254).
 
     Attributes:
         translation: multivariate t of 3 degrees of freedom, metres.

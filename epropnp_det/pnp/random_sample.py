@@ -15,7 +15,7 @@ from .tensor_batch import check_shape, full_precision
 
 @dataclass(frozen=True)
 class RandomSampleSolver:
-    """Solver that needs no initial pose (design section 3, 'Initialisation').
+    """Solver that needs no initial pose (EPro-PnP, arXiv 2203.13254).
 
     Attributes:
         dof: degrees of freedom of the pose, 4.

@@ -1,4 +1,4 @@
-"""Crop, resize and flip that edit the camera with the image (design, section 2).
+"""Crop, resize and flip that edit the camera with the image.
 
 Each leaves the image, 2D boxes, projected centres, 3D boxes, velocities, LiDAR points and camera
 matrix describing one consistent world; all work without annotations. See

@@ -241,7 +241,7 @@ class FCOSEmbHead(BaseModule):
         )
 
     def loss(self, outputs: DenseOutputs, targets: DenseTargets) -> dict[str, Tensor]:
-        """Class, centerness and reference-point losses (design section 4, 'term by term').
+        """Class, centerness and reference-point losses (EPro-PnP-Det, arXiv 2303.12787).
 
         Args:
             outputs: predictions of :meth:`forward`.

@@ -12,7 +12,7 @@ from ..batch import ObjectTruth, Views
 
 @MODELS.register_module()
 class EProPnPDet(SingleStageMono3DDetector):
-    """EPro-PnP-Det (arXiv 2203.13254, section 5; v2: arXiv 2303.12787).
+    """EPro-PnP-Det (arXiv 2203.13254; v2: arXiv 2303.12787).
 
     Args:
         backbone, neck: from mmdet.

@@ -15,7 +15,7 @@ class MonteCarloPoseLoss(nn.Module):
     """KL divergence of the pose posterior from the true pose, over a running weight scale.
 
     The gradient of the loss grows with the scale of the weights ``w2d``; dividing by its running
-    mean keeps it comparable throughout training (EPro-PnP, section 4.3).
+    mean keeps it comparable throughout training (EPro-PnP, arXiv 2203.13254).
 
     Args:
         loss_weight: factor of the loss.

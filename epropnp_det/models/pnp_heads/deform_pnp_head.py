@@ -213,7 +213,7 @@ class DeformPnPHead(BaseModule):
         )
 
     def problem(self, pred: ObjectPredictions, img_ind: Tensor, views: Views) -> PnPProblem:
-        """The PnP problem of each object (design section 3)."""
+        """The PnP problem of each object (EPro-PnP-Det, arXiv 2303.12787)."""
         camera = PerspectiveCamera(views.cam_mats[img_ind], views.img_size[img_ind].flip(-1))
         cost = HuberCost.adaptive(pred.x2d, pred.w2d, relative_delta=self.relative_delta)
         return PnPProblem(pred.x3d, pred.x2d, pred.w2d, camera, cost)
@@ -226,7 +226,7 @@ class DeformPnPHead(BaseModule):
         truth: ObjectTruth,
         views: Views,
     ) -> dict[str, Tensor]:
-        """Losses of S sampled objects (design section 4, 'term by term').
+        """Losses of S sampled objects (EPro-PnP-Det, arXiv 2303.12787).
 
         Args:
             feats: (B, C, H_l, W_l) maps, finest first.

@@ -18,7 +18,7 @@ class DenseFeatures(BaseModule):
 
     All levels go through the same convolutions and are enlarged bilinearly to the output stride;
     their concatenation becomes the features. Keys also see a sine encoding of the position
-    (design section 4, 'Dense features').
+    (EPro-PnP-Det, arXiv 2303.12787).
 
     Args:
         in_channels: channels of the feature maps.

@@ -30,7 +30,7 @@ class ObjectSampler:
     """Half of the samples uniformly without replacement, the rest by centerness with replacement.
 
     Samples are reweighted from the mixture of both to the centerness distribution, and each
-    ground-truth box counts equally (design section 4, 'Sampling').
+    ground-truth box counts equally (EPro-PnP-Det, arXiv 2303.12787).
 
     Args:
         num_per_img: samples per image of the batch.

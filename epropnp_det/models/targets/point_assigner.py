@@ -29,7 +29,7 @@ class CenterPointAssigner:
 
     A cell is positive when the target centre is less than ``radius`` strides away on both axes and
     the largest distance from the cell to a side of the object's 2D box lies in the range of its
-    level (FCOS3D, section 3.2; design section 4).
+    level (FCOS3D, arXiv 2104.10956).
 
     Args:
         radius: half side of the positive square, in strides.

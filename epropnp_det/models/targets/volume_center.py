@@ -40,8 +40,8 @@ class VolumeCenter:
     """Mean of the pixels that a 3D box covers inside the image, weighted by its thickness there.
 
     The thickness of a pixel is the far minus the near depth of its ray through the box, the near
-    depth clipped at ``z_min`` (design section 4). The mean is taken over ``resolution`` x
-    ``resolution`` rays spread evenly over the 2D box.
+    depth clipped at ``z_min`` (EPro-PnP-Det, arXiv 2303.12787). The mean is taken over
+    ``resolution`` x ``resolution`` rays spread evenly over the 2D box.
 
     Args:
         resolution: rays along each side of the 2D box.
