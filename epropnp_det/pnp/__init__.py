@@ -6,6 +6,7 @@ from .layer import EProPnP
 from .lm_solver import LMResult, LMSolver, gauss_newton_step
 from .loss import monte_carlo_pose_loss
 from .monte_carlo import Posterior
+from .opencv_camera import OpenCVCamera
 from .problem import PnPProblem
 from .random_sample import RandomSampleSolver
 
@@ -15,6 +16,7 @@ __all__ = [
     "HuberCost",
     "LMResult",
     "LMSolver",
+    "OpenCVCamera",
     "PerspectiveCamera",
     "PnPProblem",
     "Posterior",

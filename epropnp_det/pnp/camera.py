@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from .tensor_batch import TensorBatch, check_shape, keep_objects
+from .layout import Layout
+from .tensor_batch import TensorBatch, check_shape
+
+
+class Image(NamedTuple):
+    """Pixels of points and their derivatives, as planes (C, N, L).
+
+    Attributes:
+        pixels: u and v, clamped.
+        rows: of u and of v, the derivatives by x, y and z of the points.
+    """
+
+    pixels: list[Tensor]
+    rows: list[list[Tensor]]
+
+
+def _identity_like(matrices: Tensor) -> Tensor:
+    return torch.eye(3, dtype=matrices.dtype, device=matrices.device).expand_as(matrices)
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,6 +34,8 @@ class PerspectiveCamera(TensorBatch):
 
     Depth is clamped from below and, where the image size is known, pixels are clamped to the image
     rectangle enlarged by a border, so that no point can pull on a pose from infinitely far away.
+    Cameras with a lens derive from this class and replace ``distort``, ``distort_with_jacobian``
+    and ``undistort``.
 
     Attributes:
         cam_mats: intrinsics (B, 3, 3), last row (0, 0, 1), in pixels.
@@ -25,10 +45,15 @@ class PerspectiveCamera(TensorBatch):
 
     Raises:
         ValueError: if a shape, dtype or device does not fit.
+
+    Example:
+        >>> camera = PerspectiveCamera(torch.tensor([[[800.0, 0, 320], [0, 800, 240], [0, 0, 1]]]))
+        >>> camera.project(torch.tensor([[[1.0, 0.5, 10.0]]]))
+        tensor([[[400., 280.]]])
     """
 
-    cam_mats: Tensor
-    img_shape: Tensor | None = None
+    cam_mats: Tensor = field(metadata={"harmless": _identity_like})
+    img_shape: Tensor | None = field(default=None, metadata={"harmless": torch.ones_like})
     z_min: float = 0.1
     allowed_border: float = 200.0
 
@@ -45,32 +70,16 @@ class PerspectiveCamera(TensorBatch):
 
     @property
     def device(self) -> torch.device:
+        """Where the intrinsics are."""
         return self.cam_mats.device
 
     def usable(self) -> Tensor:
         """(B,) bool: whether all numbers of the camera are finite."""
-        usable = self.cam_mats.isfinite().all(-1).all(-1)
+        usable = self.cam_mats.isfinite().flatten(1).all(-1)
         return usable if self.img_shape is None else usable & self.img_shape.isfinite().all(-1)
 
-    def masked(self, keep: Tensor) -> PerspectiveCamera:
-        """Put a harmless camera in place of those that are not to be kept.
-
-        Args:
-            keep: (B,) bool.
-        """
-        harmless = torch.eye(3, dtype=self.cam_mats.dtype, device=self.device)
-        img_shape = self.img_shape
-        if img_shape is not None:
-            img_shape = keep_objects(img_shape, keep, harmless=1.0)
-        return PerspectiveCamera(
-            torch.where(keep[:, None, None], self.cam_mats, harmless),
-            img_shape,
-            self.z_min,
-            self.allowed_border,
-        )
-
     def project(self, points: Tensor) -> Tensor:
-        """Project points (EPro-PnP, arXiv 2203.13254).
+        """Project points (EPro-PnP, arXiv 2203.13254, section 3).
 
         Args:
             points: (..., B, N, 3) in the camera frame, metres.
@@ -78,7 +87,7 @@ class PerspectiveCamera(TensorBatch):
         Returns:
             (..., B, N, 2) pixels (u, v), clamped.
         """
-        return self._clamp_to_border(self._pinhole(*points.unbind(-1)))
+        return _from_planes(self.packed(Layout()).image(_to_planes(points)))
 
     def project_with_jacobian(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Project points and differentiate.
@@ -91,17 +100,9 @@ class PerspectiveCamera(TensorBatch):
             The rows of a point whose depth is clamped, and the row of a pixel coordinate that is
             clamped, are zero.
         """
-        x, y, z = points.unbind(-1)
-        free = self._pinhole(x, y, z)
-        clamped = self._clamp_to_border(free)
-        inverse_depth = z.clamp(min=self.z_min).reciprocal()
-        k = self.cam_mats[..., None, :2, :]
-        # d(uv)/d(xyz) = [K2, c - uv] / z: columns (x, y, z) of rows (u, v), points last in memory.
-        columns = torch.broadcast_tensors(k[..., 0], k[..., 1], k[..., 2] - free)
-        active = (z > self.z_min)[..., None] & (clamped == free)
-        factor = (active * inverse_depth[..., None]).mT
-        jacobian = torch.stack([column.mT * factor for column in columns], dim=-3)
-        return clamped, jacobian.movedim(-1, -3).mT
+        image = self.packed(Layout()).image_with_jacobian(_to_planes(points))
+        rows = [_from_planes(row) for row in image.rows]
+        return _from_planes(image.pixels), torch.stack(rows, dim=-2)
 
     def normalise(self, pixels: Tensor) -> Tensor:
         """Bearings of pixels: (x / z, y / z) of the rays through them.
@@ -110,23 +111,78 @@ class PerspectiveCamera(TensorBatch):
             pixels: (..., B, N, 2).
 
         Returns:
-            (..., B, N, 2) without unit.
+            (..., B, N, 2) without unit; not finite where a camera cannot be inverted.
         """
-        inverse = torch.linalg.inv_ex(self.cam_mats[..., :2, :2]).inverse
-        return (pixels - self.cam_mats[..., None, :2, 2]) @ inverse.mT
+        packed = self.packed(Layout())
+        return _from_planes(packed.bearings(_to_planes(pixels)))
 
-    def _pinhole(self, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
-        inverse_depth = z.clamp(min=self.z_min).reciprocal()
-        a, b = x * inverse_depth, y * inverse_depth
-        k = self.cam_mats[..., None, :2, :]
-        uv = [
-            torch.addcmul(torch.addcmul(k[..., i, 2], k[..., i, 1], b), k[..., i, 0], a)
-            for i in range(2)
-        ]
-        return torch.stack(uv, dim=-2).mT
+    # The methods below are called on a packed camera: a field (B, D) has become (D, C, 1, L), and
+    # broadcasts with planes (C, N, L).
 
-    def _clamp_to_border(self, uv: Tensor) -> Tensor:
+    def distort(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        """What the lens makes of bearings x / z and y / z; a pinhole leaves them alone."""
+        return a, b
+
+    def distort_with_jacobian(
+        self, a: Tensor, b: Tensor
+    ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor | float, ...]]:
+        """``distort`` and the derivatives (da'/da, da'/db, db'/da, db'/db)."""
+        return (a, b), (1.0, 0.0, 0.0, 1.0)
+
+    def undistort(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        """The inverse of ``distort``."""
+        return a, b
+
+    def bearings(self, pixels: list[Tensor]) -> list[Tensor]:
+        """x / z and y / z of the rays through pixels u and v."""
+        (a, b, u0), (c, d, v0), _ = self.cam_mats
+        u, v, determinant = pixels[0] - u0, pixels[1] - v0, a * d - b * c
+        return list(self.undistort((d * u - b * v) / determinant, (a * v - c * u) / determinant))
+
+    def image(self, point: list[Tensor]) -> list[Tensor]:
+        """Pixels u and v, clamped, of points x, y and z in the camera frame, metres."""
+        inverse_depth = point[2].clamp(min=self.z_min).reciprocal()
+        bearing = self.distort(point[0] * inverse_depth, point[1] * inverse_depth)
+        return [self._clamped(self._pixel(axis, *bearing), axis) for axis in (0, 1)]
+
+    def image_with_jacobian(self, point: list[Tensor]) -> Image:
+        """``image`` and its derivatives."""
+        depth = point[2].clamp(min=self.z_min)
+        inverse_depth = depth.reciprocal()
+        a, b = point[0] * inverse_depth, point[1] * inverse_depth
+        bearing, (aa, ab, ba, bb) = self.distort_with_jacobian(a, b)
+        # Signs in place of masks: outside compiled code a comparison or a selection takes a CPU
+        # many times as long as arithmetic.
+        in_front = inverse_depth * (depth - self.z_min).sign()
+        pixels, rows = [], []
+        for axis in (0, 1):
+            free = self._pixel(axis, *bearing)
+            clamped = self._clamped(free, axis)
+            factor = in_front
+            if clamped is not free:
+                factor = in_front * (1 - (clamped - free).sign().abs())
+            by_a, by_b, _ = self.cam_mats[axis]
+            by_x, by_y = factor * (by_a * aa + by_b * ba), factor * (by_a * ab + by_b * bb)
+            pixels.append(clamped)
+            rows.append([by_x, by_y, -torch.addcmul(by_x * a, by_y, b)])
+        return Image(pixels, rows)
+
+    def _pixel(self, axis: int, a: Tensor, b: Tensor) -> Tensor:
+        by_a, by_b, offset = self.cam_mats[axis]
+        return torch.addcmul(torch.addcmul(offset, by_a, a), by_b, b)
+
+    def _clamped(self, pixel: Tensor, axis: int) -> Tensor:
         if self.img_shape is None:
-            return uv
-        upper = self.img_shape.flip(-1)[..., None, :] + self.allowed_border
-        return uv.clamp(min=-self.allowed_border).minimum(upper)
+            return pixel
+        upper = self.img_shape[1 - axis] + self.allowed_border
+        return pixel.clamp(min=-self.allowed_border).minimum(upper)
+
+
+def _to_planes(tensor: Tensor) -> list[Tensor]:
+    """(..., B, N, D) -> D planes (..., 1, N, B)."""
+    return [plane.mT[..., None, :, :] for plane in tensor.unbind(-1)]
+
+
+def _from_planes(planes: list[Tensor]) -> Tensor:
+    """D planes (..., 1, N, B) -> (..., B, N, D)."""
+    return torch.stack([plane.squeeze(-3).mT for plane in planes], dim=-1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -13,7 +13,10 @@ from .tensor_batch import TensorBatch, check_shape, keep_objects
 
 @dataclass(frozen=True, eq=False)
 class RobustCost(TensorBatch):
-    """What a robust cost offers. Both functions take the squared norm s^2 = |f|^2, (..., B, N).
+    """What a robust cost offers.
+
+    Its functions take the squared norm s^2 = |f|^2 of points, objects last: (..., B), or packed as
+    the cost itself is.
 
     Attributes:
         delta: error norm at which the cost leaves the parabola s^2 / 2: (B,), or one number.
@@ -22,7 +25,7 @@ class RobustCost(TensorBatch):
         ValueError: if ``delta`` is a tensor of another shape.
     """
 
-    delta: Tensor | float
+    delta: Tensor | float = field(metadata={"harmless": torch.ones_like})
 
     def __post_init__(self) -> None:
         if isinstance(self.delta, Tensor):
@@ -36,24 +39,26 @@ class RobustCost(TensorBatch):
     def weight(self, squared_norm: Tensor) -> Tensor:
         """d rho / d(s^2 / 2): its root scales residual and Jacobian rows for least squares."""
 
-    def masked(self, keep: Tensor) -> RobustCost:
-        """Put a delta of one in place of those that are not to be kept; ``keep`` is (B,) bool."""
-        if not isinstance(self.delta, Tensor):
-            return self
-        return type(self)(keep_objects(self.delta, keep, harmless=1.0))
+    @abstractmethod
+    def delta_gradient(self, squared_norm: Tensor) -> Tensor:
+        """d rho / d delta, of the argument's shape."""
 
     def usable(self) -> Tensor | bool:
         """(B,) bool: whether delta is finite and positive."""
         return (self.delta > 0) & (self.delta < float("inf"))
 
-    @property
-    def _delta_per_point(self) -> Tensor | float:
-        return self.delta[..., None] if isinstance(self.delta, Tensor) else self.delta
-
 
 @dataclass(frozen=True, eq=False)
 class HuberCost(RobustCost):
-    """s^2 / 2 up to delta, delta * s - delta^2 / 2 beyond."""
+    """s^2 / 2 up to delta, delta * s - delta^2 / 2 beyond (Huber, 1964).
+
+    Attributes:
+        delta: (B,), or one number for all; of the unit of s, the norm of a weighted error.
+
+    Example:
+        >>> HuberCost(2.0).rho(torch.tensor([1.0, 4, 9]))  # s = 1, 2 and 3
+        tensor([0.5000, 2.0000, 4.0000])
+    """
 
     @classmethod
     def adaptive(
@@ -67,7 +72,11 @@ class HuberCost(RobustCost):
         Args:
             x2d: (B, N, 2) pixels.
             w2d: (B, N, 2) weights, or None for ones.
-            relative_delta: share of the spread.
+            relative_delta: share of the spread, without unit.
+
+        Example:
+            >>> HuberCost.adaptive(torch.tensor([[[0.0, 0], [2, 2]]])).delta  # 0.5 * sqrt(2 + 2)
+            tensor([1.])
         """
         if x2d.shape[1] < 2:
             return cls(x2d.new_zeros(len(x2d)))
@@ -81,25 +90,41 @@ class HuberCost(RobustCost):
         return cls(relative_delta * w2d.mean(dim=(1, 2)) * spread)
 
     def rho(self, squared_norm: Tensor) -> Tensor:
-        delta = self._delta_per_point
-        parabola = 0.5 * squared_norm.clamp(max=delta**2)
-        return parabola + delta * (self._norm_beyond(squared_norm) - delta)
+        parabola = 0.5 * squared_norm.clamp(max=self.delta**2)
+        return parabola + self.delta * self._excess(squared_norm)
 
     def weight(self, squared_norm: Tensor) -> Tensor:
-        return self._delta_per_point / self._norm_beyond(squared_norm)
+        return self.delta / self._norm_beyond(squared_norm)
+
+    def delta_gradient(self, squared_norm: Tensor) -> Tensor:
+        return self._excess(squared_norm)
+
+    def _excess(self, squared_norm: Tensor) -> Tensor:
+        return self._norm_beyond(squared_norm) - self.delta
 
     def _norm_beyond(self, squared_norm: Tensor) -> Tensor:
         """max(s, delta): the clamp comes before the root, which has no derivative at zero."""
-        return squared_norm.clamp(min=self._delta_per_point**2).sqrt()
+        return squared_norm.clamp(min=self.delta**2).sqrt()
 
 
 @dataclass(frozen=True, eq=False)
 class CauchyCost(RobustCost):
-    """delta^2 / 2 * log(1 + s^2 / delta^2)."""
+    """delta^2 / 2 * log(1 + s^2 / delta^2): the cost of an outlier hardly grows with its distance.
+
+    Attributes:
+        delta: (B,), or one number for all; of the unit of s, the norm of a weighted error.
+
+    Example:
+        >>> CauchyCost(1.0).rho(torch.tensor([0.0, 1, 3]))  # log(1), log(2) and log(4), halved
+        tensor([0.0000, 0.3466, 0.6931])
+    """
 
     def rho(self, squared_norm: Tensor) -> Tensor:
-        squared_delta = self._delta_per_point**2
-        return 0.5 * squared_delta * torch.log1p(squared_norm / squared_delta)
+        return 0.5 * self.delta**2 * torch.log1p(squared_norm / self.delta**2)
 
     def weight(self, squared_norm: Tensor) -> Tensor:
-        return 1 / (1 + squared_norm / self._delta_per_point**2)
+        return 1 / (1 + squared_norm / self.delta**2)
+
+    def delta_gradient(self, squared_norm: Tensor) -> Tensor:
+        ratio = squared_norm / self.delta**2
+        return self.delta * (torch.log1p(ratio) - ratio / (1 + ratio))

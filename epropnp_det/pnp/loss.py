@@ -22,6 +22,12 @@ def monte_carlo_pose_loss(posterior: Posterior) -> Tensor:
 
     Raises:
         ValueError: if the posterior has no ``cost_gt``.
+
+    Example:
+        >>> posterior = EProPnP(dof=4)(problem, pose)  # those of the example of PnPProblem
+        >>> loss = monte_carlo_pose_loss(posterior)
+        >>> torch.allclose(loss, posterior.log_evidence, atol=1e-3)  # the true pose costs nothing
+        True
     """
     if posterior.cost_gt is None:
         raise ValueError("The posterior has no cost_gt: call the layer with pose_gt.")

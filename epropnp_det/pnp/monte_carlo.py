@@ -1,32 +1,46 @@
-"""Monte Carlo pose posterior by adaptive multiple importance sampling (AMIS)."""
+"""Monte Carlo pose posterior by adaptive multiple importance sampling."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-from .lm_solver import LMResult
-from .pose import pose_type_of
-from .problem import PnPProblem
 from .tensor_batch import TensorBatch
+
+Cost = Callable[[Tensor], Tensor]
+"""From poses (K, B, P) to their costs (K, B)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Posterior(TensorBatch):
     """Posterior density of the pose, proportional to exp(-cost), as weighted samples.
 
-    The measure is metres cubed times radian (4 DoF).
+    The measure is metres cubed times radian (4 DoF), or metres cubed times the surface measure of
+    all unit quaternions, q and -q counting both (6 DoF).
 
     Attributes:
         mode: (B, P), the solver's optimum, always finite.
-        covariance: (B, dof, dof) at the mode.
+        covariance: (B, dof, dof) at the mode; metres, and radians (4 DoF) or steps d of the
+            quaternion, which turn by 2 d radians (6 DoF).
         samples: (K, B, P), without gradient.
         log_weights: (K, B), -cost - log proposal, not normalised; differentiable through the cost.
         cost_gt: (B,), cost of the given ground truth, differentiable; None without one.
         valid: (B,) bool. Of other objects only the finiteness of the numbers can be relied on.
+
+    Example:
+        >>> mode, true = torch.tensor([[0.0, 0, 10, 0]]), torch.tensor([True])
+        >>> log_weights = torch.tensor([[1.0], [3.0]]).log()
+        >>> samples = mode.repeat(2, 1, 1)
+        >>> posterior = Posterior(mode, torch.eye(4)[None], samples, log_weights, None, true)
+        >>> posterior.log_evidence  # log((1 + 3) / 2)
+        tensor([0.6931])
+        >>> posterior.effective_sample_size  # (1 + 3)^2 / (1^2 + 3^2)
+        tensor([1.6000])
     """
 
     mode: Tensor
@@ -47,43 +61,89 @@ class Posterior(TensorBatch):
         return (2 * self.log_weights.logsumexp(0) - (2 * self.log_weights).logsumexp(0)).exp()
 
 
-@torch.no_grad()
-def sample_posterior(
-    problem: PnPProblem,
-    result: LMResult,
-    num_samples: int,
-    num_rounds: int,
-    generator: torch.Generator | None = None,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Draw poses by AMIS (EPro-PnP, algorithm 1).
+class Draws(NamedTuple):
+    """Samples of B objects, K each.
+
+    Attributes:
+        pose: (B, P, K).
+        coordinates: (B, C, K), of the proposals' own choice.
+        log_measure: (B, K), log of the posterior's measure by that of the coordinates.
+    """
+
+    pose: Tensor
+    coordinates: Tensor
+    log_measure: Tensor
+
+
+class Samples(NamedTuple):
+    """Weighted samples of the posterior.
+
+    Attributes:
+        pose: (K, B, P).
+        cost: (K, B).
+        log_density: (K, B) of the mixture of all proposals, in proportion to their samples.
+    """
+
+    pose: Tensor
+    cost: Tensor
+    log_density: Tensor
+
+
+class Proposal(Protocol):
+    """A distribution of poses that learns from weighted samples.
+
+    Its densities are those of its coordinates.
+    """
+
+    def sample(self, noise: Any) -> Draws:
+        """Draw poses of every object, from random numbers or the number that is wanted."""
+
+    def log_prob(self, draws: Draws) -> Tensor:
+        """Log density (B, K)."""
+
+    def adapted(
+        self, draws: Draws, log_target: Tensor, log_prob: Tensor, log_density: Tensor
+    ) -> Proposal:
+        """The proposal of the next round.
+
+        Args:
+            draws: all samples so far.
+            log_target: (B, K), their log density under the posterior, up to a constant.
+            log_prob: (B, K), under this proposal.
+            log_density: (B, K), and under the mixture of all rounds so far, up to a constant.
+        """
+
+
+def importance_sampling(cost: Cost, proposal: Proposal, noise: Sequence[Any]) -> Samples:
+    """Draw poses in rounds, each from what the earlier ones have taught.
+
+    Every sample is weighted by the mixture of all rounds' proposals, whichever it came from: the
+    'deterministic mixture' of adaptive multiple importance sampling (EPro-PnP, algorithm 1;
+    Cornuet et al., 2012). What one proposal covers well then never has a large weight.
 
     Args:
-        problem: B objects, all of them usable.
-        result: the optimum, from which the first proposal is made.
-        num_samples: K, over all rounds.
-        num_rounds: number of proposals; K must be a multiple.
-        generator: source of random numbers, on the problem's device.
-
-    Returns:
-        Samples (K, B, P), their costs (K, B), and the log density (K, B) of the mixture of all
-        rounds' proposals, by which the samples are weighted ('deterministic mixture').
+        cost: of the objects' poses; it is given poses whose samples lie together in memory.
+        proposal: of the first round.
+        noise: for each round, what its proposal draws from.
     """
-    proposal = pose_type_of(result.pose).Proposal.from_mode(result.pose, result.covariance)
-    past, samples, costs = [], result.pose.new_empty(0, *result.pose.shape), []
-    densities = result.cost.new_empty(0, 0, len(problem))  # (round, sample, object)
-    for round_index in range(num_rounds):
-        if round_index > 0:
-            weights = (-torch.cat(costs) - _mixture(densities)).softmax(0)
-            proposal = proposal.adapted(samples, weights)
-        past.append(proposal)
-        new = proposal.sample(num_samples // num_rounds, generator)
-        costs.append(problem.cost(new))
-        of_new = torch.stack([earlier.log_prob(new) for earlier in past])
-        of_old = torch.cat((densities, proposal.log_prob(samples)[None]))
-        densities = torch.cat((of_old, of_new), dim=1)
-        samples = torch.cat((samples, new))
-    return samples, torch.cat(costs), _mixture(densities)
+    draws, costs, mixture = proposal.sample(noise[0]), [], []
 
+    def log_target_of(draws: Draws) -> Tensor:
+        costs.append(cost(draws.pose.permute(2, 0, 1)).mT)
+        return -costs[-1] - draws.log_measure
 
-def _mixture(log_densities: Tensor) -> Tensor:
-    return log_densities.logsumexp(0) - math.log(len(log_densities))
+    log_target, log_prob = log_target_of(draws), proposal.log_prob(draws)
+    log_count = math.log(log_prob.shape[1])
+    log_density = log_prob + log_count  # times the number of samples
+    for numbers in noise[1:]:
+        mixture.append((proposal, log_count))
+        proposal = proposal.adapted(draws, log_target, log_prob, log_density)
+        new = proposal.sample(numbers)
+        of_new = torch.stack([earlier.log_prob(new) + log_count for earlier, log_count in mixture])
+        log_density = torch.cat((log_density, of_new.logsumexp(0)), dim=1)
+        log_target = torch.cat((log_target, log_target_of(new)), dim=1)
+        draws = Draws(*[torch.cat(pair, dim=-1) for pair in zip(draws, new, strict=True)])
+        log_prob, log_count = proposal.log_prob(draws), math.log(of_new.shape[2])
+        log_density = torch.logaddexp(log_density, log_prob + log_count)
+    log_density = log_density - draws.log_measure - math.log(log_density.shape[1])
+    return Samples(draws.pose.permute(2, 0, 1), torch.cat(costs, dim=1).mT, log_density.mT)

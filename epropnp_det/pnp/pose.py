@@ -1,4 +1,8 @@
-"""Pose types: what the solvers need to know of a rotation group, and nothing else."""
+"""Pose types: what the layer needs to know of a rotation group, and nothing else.
+
+A pose (..., P) is a translation in metres, then a rotation. Both types rotate by a matrix, step in
+the tangent space of the solver, and offer a chart: coordinates in which the sampler draws.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,6 @@ import math
 
 import torch
 from torch import Tensor
-
-from .proposals import YawProposal
 
 
 class YawPose:
@@ -19,23 +21,31 @@ class YawPose:
 
     dof = 4
     dim = 4
-    nominal = (0.0, 0.0, 1.0, 0.0)
-    Proposal = YawProposal
+    nominal_ones = slice(2, 3)
+
+    log_rotations = math.log(2 * math.pi)
+    """Logarithm of the measure of all rotations, in radians."""
 
     @staticmethod
-    def rotate(pose: Tensor, x3d: Tensor) -> Tensor:
-        """R x3d: (..., B, 4) and (B, N, 3) metres -> (..., B, N, 3) metres."""
-        yaw = pose[..., 3:]
-        cos, sin = yaw.cos(), yaw.sin()
-        x, y, z = x3d.unbind(-1)
-        rotated = torch.broadcast_tensors(cos * x + sin * z, y, cos * z - sin * x)
-        return torch.stack(rotated, dim=-2).mT
+    def rotation_matrix(pose: Tensor) -> Tensor:
+        """R: (..., 4) -> (..., 3, 3)."""
+        cos, sin = pose[..., 3].cos(), pose[..., 3].sin()
+        zero, one = torch.zeros_like(cos), torch.ones_like(cos)
+        rows = (cos, zero, sin, zero, one, zero, -sin, zero, cos)
+        return torch.stack(rows, dim=-1).unflatten(-1, (3, 3))
 
     @staticmethod
-    def rotation_tangents(rotated: Tensor) -> list[Tensor]:
-        """Derivatives of R x3d by each rotation step: (..., N, 3) -> 1 of (..., N, 3)."""
-        x, _, z = rotated.unbind(-1)
-        return [torch.stack((z, torch.zeros_like(x), -x), dim=-2).mT]
+    def rotation_gradient(gradient: list[Tensor], rotated: list[Tensor]) -> list[Tensor]:
+        """Gradient by each rotation step from that by a rotated point.
+
+        Args:
+            gradient: derivatives by x, y and z of a point R x, tensors of one shape.
+            rotated: x, y and z of R x.
+
+        Returns:
+            One tensor: the point moves by (z, 0, -x) for a step of yaw.
+        """
+        return [gradient[0] * rotated[2] - gradient[2] * rotated[0]]
 
     @staticmethod
     def retract(pose: Tensor, step: Tensor) -> Tensor:
@@ -43,12 +53,36 @@ class YawPose:
         return pose + step
 
     @staticmethod
-    def random_rotation(like: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Uniform rotations: translations (..., 3) -> poses (..., 4) with these translations."""
-        turns = torch.rand(
-            (*like.shape[:-1], 1), dtype=like.dtype, device=like.device, generator=generator
-        )
-        return torch.cat((like, (2 * turns - 1) * math.pi), dim=-1)
+    def normalised(pose: Tensor) -> Tensor:
+        """The pose itself: every yaw is a rotation."""
+        return pose
+
+    @staticmethod
+    def chart(mode: Tensor, rotation: Tensor) -> tuple[Tensor, Tensor]:
+        """Rotations around a mode from coordinates without bounds, yaw + 2 atan(d / 2).
+
+        To first order d is a step of ``retract``; the whole circle but one point is reached.
+
+        Args:
+            mode: (B, 4).
+            rotation: d, (..., B, 1).
+
+        Returns:
+            Rotation part of the poses (..., B, 1), and the log of the measure of rotations by that
+            of d, (..., B).
+        """
+        half = 0.5 * rotation
+        return mode[..., 3:] + 2 * half.atan(), -torch.log1p(half[..., 0].square())
+
+    @staticmethod
+    def chart_inverse(mode: Tensor, rotation: Tensor) -> Tensor:
+        """d (..., B, 1) of ``chart`` from the rotation part of poses (..., B, 1)."""
+        return 2 * (0.5 * (rotation - mode[..., 3:])).tan()
+
+    @staticmethod
+    def uniform_rotation(uniform: Tensor) -> Tensor:
+        """Rotation part of poses (..., 1) from numbers (..., 1) that are uniform in [0, 1)."""
+        return (2 * uniform - 1) * math.pi
 
     @staticmethod
     def guess_depth(x3d: Tensor, bearings: Tensor) -> Tensor:
@@ -57,47 +91,185 @@ class YawPose:
         A yaw rotation leaves heights alone, so std(x3d.y) / std(y / z) needs no rotation.
 
         Args:
-            x3d: (..., N, 3) metres.
-            bearings: (..., N, 2), (x / z, y / z).
+            x3d: (3, ..., N, L) metres.
+            bearings: (2, ..., N, L), x / z and y / z.
 
         Returns:
-            (...,) metres; not finite where the pixels have no height.
+            (..., L) metres; not finite where the pixels have no height.
         """
-
-        def spread(values: Tensor) -> Tensor:
-            return (values - values.mean(-1, keepdim=True)).square().sum(-1).sqrt()
-
-        return spread(x3d[..., 1]) / spread(bearings[..., 1])
+        return _spread(x3d[1:2]) / _spread(bearings[1:2])
 
 
-def pose_type(dof: int) -> type[YawPose]:
+class QuaternionPose:
+    """Poses of 6 degrees of freedom, [x, y, z, w, i, j, k] in metres, with a unit quaternion.
+
+    A step d (3) of the rotation moves q to normalize(q + G(q) d), so that R x moves by
+    2 (R x) x d (EPro-PnP, arXiv 2203.13254).
+    """
+
+    dof = 6
+    dim = 7
+    nominal_ones = slice(2, 4)
+
+    log_rotations = math.log(2 * math.pi**2)
+    """Logarithm of the measure of all unit quaternions, the surface of S^3."""
+
+    @staticmethod
+    def rotation_matrix(pose: Tensor) -> Tensor:
+        """R of the unit quaternion: (..., 7) -> (..., 3, 3)."""
+        w, i, j, k = pose[..., 3:].unbind(-1)
+        rows = (
+            1 - 2 * (j * j + k * k),
+            2 * (i * j - k * w),
+            2 * (i * k + j * w),
+            2 * (i * j + k * w),
+            1 - 2 * (i * i + k * k),
+            2 * (j * k - i * w),
+            2 * (i * k - j * w),
+            2 * (j * k + i * w),
+            1 - 2 * (i * i + j * j),
+        )
+        return torch.stack(rows, dim=-1).unflatten(-1, (3, 3))
+
+    @staticmethod
+    def rotation_gradient(gradient: list[Tensor], rotated: list[Tensor]) -> list[Tensor]:
+        """Gradient by each rotation step from that by a rotated point: 2 g x (R x).
+
+        Args:
+            gradient: derivatives by x, y and z of a point R x, tensors of one shape.
+            rotated: x, y and z of R x.
+
+        Returns:
+            Three tensors.
+        """
+        (a, b, c), (x, y, z) = ([2 * g for g in gradient], rotated)
+        return [b * z - c * y, c * x - a * z, a * y - b * x]
+
+    @staticmethod
+    def retract(pose: Tensor, step: Tensor) -> Tensor:
+        """Move poses (..., 7) by steps in the tangent space (..., 6)."""
+        tangents = quaternion_tangents(pose[..., 3:])
+        moved = pose[..., 3:] + (tangents * step[..., None, 3:]).sum(-1)
+        return torch.cat((pose[..., :3] + step[..., :3], _unit(moved)), dim=-1)
+
+    @staticmethod
+    def normalised(pose: Tensor) -> Tensor:
+        """The pose (..., 7) with a unit quaternion; not finite where it is zero."""
+        return torch.cat((pose[..., :3], _unit(pose[..., 3:])), dim=-1)
+
+    @staticmethod
+    def chart(mode: Tensor, rotation: Tensor) -> tuple[Tensor, Tensor]:
+        """Rotations around a mode from coordinates without bounds, normalize(q + G(q) d).
+
+        A density in d times (1 + |d|^2)^2 is the density on one hemisphere; both quaternions of a
+        rotation count, which makes the measure twice as large.
+
+        Args:
+            mode: (B, 7).
+            rotation: d, (..., B, 3).
+
+        Returns:
+            Rotation part of the poses (..., B, 4), and the log of the measure of quaternions by
+            that of d, (..., B).
+        """
+        step = torch.einsum("bij,...bj->...bi", quaternion_tangents(mode[:, 3:]), rotation)
+        quaternion = mode[:, 3:] + step
+        squared = quaternion.square().sum(-1, keepdim=True)  # 1 + |d|^2
+        return quaternion / squared.sqrt(), math.log(2) - 2 * squared[..., 0].log()
+
+    @staticmethod
+    def chart_inverse(mode: Tensor, rotation: Tensor) -> Tensor:
+        """d (..., B, 3) of ``chart`` from the rotation part of poses (..., B, 4), of any sign."""
+        sines = torch.einsum("bij,...bi->...bj", quaternion_tangents(mode[:, 3:]), rotation)
+        return sines / (mode[:, 3:] * rotation).sum(-1, keepdim=True)
+
+    @staticmethod
+    def uniform_rotation(uniform: Tensor) -> Tensor:
+        """Unit quaternions (..., 4) from numbers (..., 3) that are uniform in [0, 1).
+
+        Shoemake, Uniform Random Rotations, Graphics Gems III, 1992.
+        """
+        u, first, second = uniform.unbind(-1)
+        small, large = (1 - u).sqrt(), u.sqrt()
+        first, second = 2 * math.pi * first, 2 * math.pi * second
+        parts = (small * first.sin(), small * first.cos(), large * second.sin())
+        return torch.stack((*parts, large * second.cos()), dim=-1)
+
+    @staticmethod
+    def guess_depth(x3d: Tensor, bearings: Tensor) -> Tensor:
+        """Depth at which the object is as large as its image (EPro-PnP, arXiv 2203.13254).
+
+        A camera sees two of the three dimensions in which a point set spreads, whence 2/3.
+
+        Args:
+            x3d: (3, ..., N, L) metres.
+            bearings: (2, ..., N, L), x / z and y / z.
+
+        Returns:
+            (..., L) metres; not finite where the pixels coincide.
+        """
+        return math.sqrt(2 / 3) * _spread(x3d) / _spread(bearings)
+
+
+PoseType = type[YawPose] | type[QuaternionPose]
+
+
+def pose_type(dof: int) -> PoseType:
     """The pose type of that many degrees of freedom.
 
     Raises:
         ValueError: if there is none.
     """
-    if dof != YawPose.dof:
-        raise ValueError(f"dof must be 4 (translation and yaw), got {dof}.")
-    return YawPose
+    for kind in (YawPose, QuaternionPose):
+        if kind.dof == dof:
+            return kind
+    raise ValueError(f"dof must be 4 (translation and yaw) or 6 (and full rotation), got {dof}.")
 
 
-def pose_type_of(pose: Tensor) -> type[YawPose]:
+def pose_type_of(pose: Tensor) -> PoseType:
     """The pose type of a tensor (..., P).
 
     Raises:
         ValueError: if no type has P elements.
     """
-    if pose.ndim < 2 or pose.shape[-1] != YawPose.dim:
-        raise ValueError(f"pose must have shape (..., B, 4), got {tuple(pose.shape)}.")
-    return YawPose
+    for kind in (YawPose, QuaternionPose):
+        if pose.ndim >= 2 and pose.shape[-1] == kind.dim:
+            return kind
+    raise ValueError(f"pose must have shape (..., B, 4) or (..., B, 7), got {tuple(pose.shape)}.")
+
+
+def rotate(pose: Tensor, x3d: Tensor) -> Tensor:
+    """R x3d: poses (..., B, P) and points (B, N, 3) in metres -> (..., B, N, 3) metres."""
+    x, y, z = x3d[..., None].unbind(-2)
+    r = pose_type_of(pose).rotation_matrix(pose)[..., None, :, :]
+    return r[..., 0] * x + r[..., 1] * y + r[..., 2] * z
 
 
 def finite_poses(pose: Tensor) -> tuple[Tensor, Tensor]:
-    """Replace poses (..., P) that are not finite by the identity one metre in front of the camera.
+    """Replace poses (..., P) that are no pose by the identity one metre in front of the camera.
 
     Returns:
-        The poses, and (...) bool: which of them were finite.
+        The poses, with unit quaternions, and (...) bool: which of them were poses.
     """
+    kind = pose_type_of(pose)
+    pose = kind.normalised(pose)
     finite = pose.isfinite().all(-1)
-    nominal = pose.new_tensor(pose_type_of(pose).nominal)
+    nominal = torch.zeros_like(pose)
+    nominal[..., kind.nominal_ones] = 1
     return torch.where(finite[..., None], pose, nominal), finite
+
+
+def quaternion_tangents(quaternion: Tensor) -> Tensor:
+    """G(q), the derivative of a quaternion (..., 4) by a rotation step: (..., 4, 3)."""
+    w, i, j, k = quaternion.unbind(-1)
+    rows = (i, j, k, -w, -k, j, k, -w, -i, -j, i, -w)
+    return torch.stack(rows, dim=-1).unflatten(-1, (4, 3))
+
+
+def _unit(vector: Tensor) -> Tensor:
+    return vector / vector.norm(dim=-1, keepdim=True)
+
+
+def _spread(planes: Tensor) -> Tensor:
+    """Root of the summed squares about the mean over points: (D, ..., N, L) -> (..., L)."""
+    return (planes - planes.mean(-2, keepdim=True)).square().sum((0, -2)).sqrt()

@@ -8,10 +8,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from . import kernels
 from .camera import PerspectiveCamera
 from .cost import RobustCost
-from .pose import pose_type_of
-from .tensor_batch import TensorBatch, check_shape, full_precision, keep_objects
+from .kernels import PackedProblem, QuadraticModel
+from .layout import OBJECT_ROWS, Layout
+from .pose import PoseType, pose_type_of, rotate
+from .tensor_batch import TensorBatch, check_shape, full_precision
 
 
 class NormalEquations(NamedTuple):
@@ -45,6 +48,15 @@ class PnPProblem(TensorBatch):
 
     Raises:
         ValueError: if a shape, dtype or device does not fit.
+
+    Example:
+        >>> camera = PerspectiveCamera(torch.tensor([[[100.0, 0, 0], [0, 100, 0], [0, 0, 1]]]))
+        >>> x3d = torch.tensor([[[-1.0, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 1]]])
+        >>> pose = torch.tensor([[0.0, 0, 10, 0]])
+        >>> x2d = camera.project(x3d + pose[:, None, :3])
+        >>> problem = PnPProblem(x3d, x2d, None, camera, HuberCost(1.0))
+        >>> problem.cost(pose + torch.tensor([0.1, 0, 0, 0]))  # (3 * 1^2 + (10 / 11)^2) / 2
+        tensor([1.9132])
     """
 
     x3d: Tensor
@@ -81,10 +93,12 @@ class PnPProblem(TensorBatch):
 
     @property
     def device(self) -> torch.device:
+        """Where the correspondences are."""
         return self.x3d.device
 
     @property
     def num_points(self) -> int:
+        """N, points per object."""
         return self.x3d.shape[1]
 
     def usable(self) -> Tensor:
@@ -92,14 +106,15 @@ class PnPProblem(TensorBatch):
         finite = [tensor.isfinite().flatten(1).all(-1) for tensor in (self.x3d, self.x2d, self.w2d)]
         return finite[0] & finite[1] & finite[2] & self.camera.usable() & self.robust_cost.usable()
 
-    def masked(self, keep: Tensor) -> PnPProblem:
-        """Put a harmless object of cost zero in place of those that are not to be kept.
-
-        Args:
-            keep: (B,) bool.
-        """
-        x3d, x2d, w2d = (keep_objects(t, keep) for t in (self.x3d, self.x2d, self.w2d))
-        return PnPProblem(x3d, x2d, w2d, self.camera.masked(keep), self.robust_cost.masked(keep))
+    def pack(self, layout: Layout) -> PackedProblem:
+        """The same numbers, laid out for computing."""
+        return PackedProblem(
+            layout.points(self.x3d),
+            layout.points(self.x2d),
+            layout.points(self.w2d),
+            self.camera.packed(layout),
+            self.robust_cost.packed(layout),
+        )
 
     def centred(self) -> tuple[PnPProblem, Tensor]:
         """Move the objects' origins to the means of their points, without gradient.
@@ -113,24 +128,43 @@ class PnPProblem(TensorBatch):
         return PnPProblem(moved, self.x2d, self.w2d, self.camera, self.robust_cost), mean
 
     def residuals(self, pose: Tensor) -> Tensor:
-        """Weighted reprojection errors, not robust-scaled.
+        """Weighted reprojection errors, not robust-scaled (EPro-PnP, arXiv 2203.13254, section 3).
 
         Args:
             pose: (..., B, P); the leading dimensions are samples.
 
         Returns:
             (..., B, N, 2), without unit.
+
+        Raises:
+            ValueError: if ``pose`` is of no pose type.
         """
-        pixels = self.camera.project(self._rotate(pose) + pose[..., None, :3])
-        return self._weighted_error(pixels).mT
+        pixels = self.camera.project(rotate(pose, self.x3d) + pose[..., None, :3])
+        return self.w2d * (pixels - self.x2d)
 
+    @full_precision
     def cost(self, pose: Tensor) -> Tensor:
-        """Sum of the robust cost over the points: (..., B, P) -> (..., B), differentiable."""
-        u, v = self.residuals(pose).unbind(-1)
-        return self.robust_cost.rho(u * u + v * v).sum(-1)
+        """Sum of the robust cost over the points (EPro-PnP, arXiv 2203.13254, section 3).
 
+        Differentiable in everything.
+
+        Args:
+            pose: (..., B, P); the leading dimensions are samples.
+
+        Returns:
+            (..., B), without unit: the negative log-likelihood of the pose.
+
+        Raises:
+            ValueError: if ``pose`` is of no pose type.
+        """
+        kind, samples = pose_type_of(pose), pose[None].flatten(0, -3)
+        check_shape("pose", samples, ("K", len(self), kind.dim))
+        total = kernels.cost(self.pack(OBJECT_ROWS), kernels.pack_transforms(samples))
+        return total.mT.reshape(pose.shape[:-1])
+
+    @full_precision
     def linearize(self, pose: Tensor) -> tuple[Tensor, Tensor]:
-        """Residual and Jacobian for least squares, robust-scaled.
+        """Residual and Jacobian for least squares, both scaled by the root of the robust weight.
 
         Args:
             pose: (B, P).
@@ -142,49 +176,31 @@ class PnPProblem(TensorBatch):
         Raises:
             ValueError: if ``pose`` has another shape.
         """
-        residual, jacobian, squared_norm = self._linear_terms(pose)
-        scale = self.robust_cost.weight(squared_norm).sqrt()[:, None]
-        return (
-            (residual * scale).mT.flatten(1),
-            (jacobian * scale[:, None]).permute(0, 3, 2, 1).flatten(1, 2),
-        )
+        error, rows, squared_norm = kernels.linear_terms(*self._packed_at(pose))
+        scale = self.robust_cost.packed(Layout()).weight(squared_norm).sqrt()
+
+        def interleaved(planes: list[Tensor]) -> Tensor:
+            return (torch.stack(planes) * scale)[:, 0].permute(2, 1, 0).flatten(1)
+
+        columns = [interleaved(list(pair)) for pair in zip(*rows, strict=True)]
+        return interleaved(error), torch.stack(columns, dim=-1)
 
     @full_precision
     def normal_equations(self, pose: Tensor) -> NormalEquations:
-        """Quadratic model of the cost at poses (B, P).
+        """Quadratic model of the cost at poses (B, P), differentiable.
 
         Raises:
             ValueError: if ``pose`` has another shape.
         """
-        residual, jacobian, squared_norm = self._linear_terms(pose)
-        weight = self.robust_cost.weight(squared_norm)[:, None, None]
-        weighted = (weight * jacobian).flatten(2)
-        return NormalEquations(
-            self.robust_cost.rho(squared_norm).sum(-1),
-            (weighted @ residual.flatten(1)[..., None])[..., 0],
-            weighted @ jacobian.flatten(2).mT,
-        )
+        model = self.quadratic_model(pose)
+        return NormalEquations(model.cost, model.gradient.mT, model.matrix())
 
-    # The longest dimension, points, comes last inside: small inner dimensions are slow.
+    def quadratic_model(self, pose: Tensor) -> QuadraticModel:
+        """``normal_equations`` in the solver's layout, objects last."""
+        return kernels.quadratic_model(*self._packed_at(pose))
 
-    def _rotate(self, pose: Tensor) -> Tensor:
-        return pose_type_of(pose).rotate(pose, self.x3d)
-
-    def _weighted_error(self, pixels: Tensor) -> Tensor:
-        """(..., B, N, 2) -> (..., B, 2, N)."""
-        return self.w2d.mT.contiguous() * (pixels.mT - self.x2d.mT.contiguous())
-
-    def _linear_terms(self, pose: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Residual (B, 2, N), Jacobian (B, dof, 2, N), squared norm (B, N), not robust-scaled."""
+    def _packed_at(self, pose: Tensor) -> tuple[PoseType, PackedProblem, Tensor]:
         kind = pose_type_of(pose)
         check_shape("pose", pose, (len(self), kind.dim))
-        rotated = self._rotate(pose)
-        pixels, by_point = self.camera.project_with_jacobian(rotated + pose[..., None, :3])
-        by_point = by_point.permute(0, 3, 2, 1)
-        by_rotation = [
-            (by_point * tangent.mT[:, :, None]).sum(1, keepdim=True)
-            for tangent in kind.rotation_tangents(rotated)
-        ]
-        jacobian = torch.cat((by_point, *by_rotation), dim=1) * self.w2d.mT[:, None]
-        residual = self._weighted_error(pixels)
-        return residual, jacobian, residual.square().sum(1)
+        layout = Layout()
+        return kind, self.pack(layout), kernels.pack_transform(pose, layout)

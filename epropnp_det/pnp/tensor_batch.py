@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
@@ -10,6 +11,8 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor
+
+from .layout import Layout
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +56,43 @@ class TensorBatch:
             index = torch.tensor([operator.index(index)])
         return self._map(lambda tensor, dim: tensor[(slice(None),) * dim + (index,)])
 
+    def packed(self, layout: Layout, copies: int = 1) -> Self:
+        """The batch, repeated, with fields (B, ...) laid out for computing, (..., C, 1, L).
+
+        Only the methods that say so work on it.
+        """
+        return self._unchecked(lambda tensor: layout.objects(tensor, copies))
+
+    def rows(self, rows: slice) -> Self:
+        """Some of the rows of a packed copy."""
+        return self._unchecked(lambda tensor: tensor[..., rows, :, :])
+
+    def _unchecked(self, function: Callable[[Tensor], Tensor]) -> Self:
+        clone = copy.copy(self)
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, Tensor):
+                object.__setattr__(clone, field.name, function(value))
+        return clone
+
+    def masked(self, keep: Tensor) -> Self:
+        """Put harmless numbers in place of the objects that are not to be kept.
+
+        A field's metadata may name as ``harmless`` what makes them; otherwise they are zeros.
+
+        Args:
+            keep: (B,) bool.
+        """
+        changes: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, TensorBatch):
+                changes[field.name] = value.masked(keep)
+            elif isinstance(value, Tensor):
+                harmless = field.metadata.get("harmless", torch.zeros_like)
+                changes[field.name] = keep_objects(value, keep, harmless)
+        return replace(self, **changes)
+
     @classmethod
     def cat(cls, items: Sequence[Self]) -> Self:
         """Concatenate along the batch dimension.
@@ -93,7 +133,9 @@ def full_precision(method: Callable) -> Callable:
     return wrapper
 
 
-def keep_objects(tensor: Tensor, keep: Tensor, harmless: float = 0.0) -> Tensor:
+def keep_objects(
+    tensor: Tensor, keep: Tensor, harmless: Callable[[Tensor], Tensor] = torch.zeros_like
+) -> Tensor:
     """Replace the values of objects that are not to be kept, and block gradients that overflow.
 
     Replacing values before a computation keeps NaN out of it and out of its gradient. The backward
@@ -102,7 +144,7 @@ def keep_objects(tensor: Tensor, keep: Tensor, harmless: float = 0.0) -> Tensor:
     Args:
         tensor: (B, ...).
         keep: (B,) bool.
-        harmless: what to put in place.
+        harmless: makes what is put in place, from the tensor.
     """
 
     def spread(flags: Tensor) -> Tensor:
@@ -114,7 +156,7 @@ def keep_objects(tensor: Tensor, keep: Tensor, harmless: float = 0.0) -> Tensor:
         finite = spread(gradient[:, None].flatten(1).isfinite().all(-1))
         return torch.where(finite, gradient, torch.zeros_like(gradient))
 
-    kept = torch.where(spread(keep), tensor, torch.full_like(tensor, harmless))
+    kept = torch.where(spread(keep), tensor, harmless(tensor))
     if kept.requires_grad:
         kept.register_hook(block_overflow)
     return kept

@@ -2,16 +2,25 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from epropnp_det.pnp import HuberCost, PerspectiveCamera, PnPProblem
-from epropnp_det.pnp.pose import YawPose
+from epropnp_det.pnp import HuberCost, OpenCVCamera, PerspectiveCamera, PnPProblem
+from epropnp_det.pnp.pose import QuaternionPose, rotate
 
 ProblemMaker = Callable[..., tuple[PnPProblem, Tensor]]
+CameraMaker = Callable[[Tensor, Tensor | None], PerspectiveCamera]
+
+
+class Golden(NamedTuple):
+    """Reference numbers of one pose type."""
+
+    dof: int
+    arrays: dict[str, Tensor]
 
 
 def load(path: Path) -> dict[str, Tensor]:
@@ -19,9 +28,19 @@ def load(path: Path) -> dict[str, Tensor]:
         return {name: torch.from_numpy(arrays[name]) for name in arrays}
 
 
+@pytest.fixture(params=[4, 6], ids=["4dof", "6dof"])
+def dof(request: pytest.FixtureRequest) -> int:
+    return request.param
+
+
 @pytest.fixture(scope="session")
 def golden(golden_dir: Path) -> dict[str, Tensor]:
     return load(golden_dir / "public_pnp_4dof.npz")
+
+
+@pytest.fixture(scope="session", params=[4, 6], ids=["4dof", "6dof"])
+def golden_dof(golden_dir: Path, request: pytest.FixtureRequest) -> Golden:
+    return Golden(request.param, load(golden_dir / f"public_pnp_{request.param}dof.npz"))
 
 
 @pytest.fixture(scope="session")
@@ -33,12 +52,24 @@ def golden_proposals(golden_dir: Path) -> dict[str, Tensor]:
 def golden_problem(golden: dict[str, Tensor]) -> Callable[..., PnPProblem]:
     """The reference objects, as leaves of the gradient, in any dtype."""
 
-    def make(dtype: torch.dtype = torch.float64) -> PnPProblem:
-        x3d, x2d, w2d = (golden[k].to(dtype).requires_grad_() for k in ("x3d", "x2d", "w2d"))
-        camera = PerspectiveCamera(golden["cam_mats"].to(dtype), golden["img_shape"].to(dtype))
+    def make(dtype: torch.dtype = torch.float64, arrays: dict[str, Tensor] = golden) -> PnPProblem:
+        x3d, x2d, w2d = (arrays[k].to(dtype).requires_grad_() for k in ("x3d", "x2d", "w2d"))
+        camera = PerspectiveCamera(arrays["cam_mats"].to(dtype), arrays["img_shape"].to(dtype))
         return PnPProblem(x3d, x2d, w2d, camera, HuberCost.adaptive(x2d, w2d))
 
     return make
+
+
+def lens_camera(cam_mats: Tensor, img_shape: Tensor | None = None) -> PerspectiveCamera:
+    """A camera with a lens that bends the image by a few pixels."""
+    distortion = cam_mats.new_tensor([-0.12, 0.05, 1e-3, -2e-3, 0.01])
+    return OpenCVCamera(cam_mats, img_shape, distortion=distortion.repeat(len(cam_mats), 1))
+
+
+@pytest.fixture(params=[PerspectiveCamera, lens_camera], ids=["pinhole", "lens"])
+def make_camera(request: pytest.FixtureRequest) -> CameraMaker:
+    """Every camera model in turn."""
+    return request.param
 
 
 @pytest.fixture
@@ -53,6 +84,8 @@ def make_problem() -> ProblemMaker:
         seed: int = 0,
         depth: tuple[float, float] = (5.0, 40.0),
         img_shape: bool = True,
+        dof: int = 4,
+        make_camera: CameraMaker = PerspectiveCamera,
     ) -> tuple[PnPProblem, Tensor]:
         rng = torch.Generator().manual_seed(seed)
 
@@ -62,12 +95,16 @@ def make_problem() -> ProblemMaker:
         size = torch.tensor([4.0, 1.6, 1.8], dtype=dtype)
         x3d = uniform(-0.5, 0.5, batch, num_points, 3) * size
         z = uniform(*depth, batch)
-        x, y = uniform(-0.5, 0.5, batch) * z, uniform(-0.05, 0.1, batch) * z
-        pose = torch.stack((x, y, z, uniform(-3.1, 3.1, batch)), dim=-1)
+        centre = (uniform(-0.5, 0.5, batch) * z, uniform(-0.05, 0.1, batch) * z, z)
+        if dof == 4:
+            rotation = uniform(-3.1, 3.1, batch)[:, None]
+        else:
+            rotation = QuaternionPose.uniform_rotation(uniform(0, 1, batch, 3))
+        pose = torch.cat((torch.stack(centre, dim=-1), rotation), dim=-1)
         intrinsics = torch.tensor([[1260.0, 0, 800], [0, 1255, 450], [0, 0, 1]], dtype=dtype)
         shape = torch.tensor([900.0, 1600.0], dtype=dtype).repeat(batch, 1) if img_shape else None
-        camera = PerspectiveCamera(intrinsics.repeat(batch, 1, 1), shape)
-        x2d = camera.project(YawPose.rotate(pose, x3d) + pose[:, None, :3])
+        camera = make_camera(intrinsics.repeat(batch, 1, 1), shape)
+        x2d = camera.project(rotate(pose, x3d) + pose[:, None, :3])
         x2d = x2d + noise * torch.randn(x2d.shape, generator=rng, dtype=dtype)
         w2d = uniform(0.1, 0.5, batch, num_points, 2)
         return PnPProblem(x3d, x2d, w2d, camera, HuberCost.adaptive(x2d, w2d)), pose
@@ -76,9 +113,14 @@ def make_problem() -> ProblemMaker:
 
 
 @pytest.fixture
-def degenerate(make_problem: ProblemMaker) -> tuple[PnPProblem, Tensor, Tensor]:
-    """A healthy object between broken ones: problem with leaves, poses, and which are healthy."""
-    healthy, pose = make_problem(batch=1, num_points=8)
+def degenerate(
+    make_problem: ProblemMaker, request: pytest.FixtureRequest
+) -> tuple[PnPProblem, Tensor, Tensor]:
+    """A healthy object between broken ones: problem with leaves, poses, and which are healthy.
+
+    Of 4 degrees of freedom, unless a test parametrises it indirectly.
+    """
+    healthy, pose = make_problem(batch=1, num_points=8, dof=getattr(request, "param", 4))
     x3d, x2d, w2d = (t.repeat(12, 1, 1) for t in (healthy.x3d, healthy.x2d, healthy.w2d))
     pose = pose.repeat(12, 1)
     cam_mats = healthy.camera.cam_mats.repeat(12, 1, 1)

@@ -1,8 +1,17 @@
+import dataclasses
+
 import pytest
 import torch
 from torch.testing import assert_close
 
-from epropnp_det.pnp import EProPnP, HuberCost, PnPProblem, Posterior, monte_carlo_pose_loss
+from epropnp_det.pnp import (
+    CauchyCost,
+    EProPnP,
+    HuberCost,
+    PnPProblem,
+    Posterior,
+    monte_carlo_pose_loss,
+)
 
 
 def test_value_by_hand():
@@ -15,30 +24,47 @@ def test_value_by_hand():
     assert_close(loss, torch.stack((2 + mean.log(), torch.zeros((), dtype=torch.float64))))
 
 
-def test_gradcheck_at_fixed_samples(make_problem):
-    problem, pose = make_problem(batch=2, num_points=5, noise=4.0)
-    fixed = EProPnP(mc_samples=8)(problem, pose)
-    log_proposal = -fixed.log_weights - problem.cost(fixed.samples)
+@pytest.mark.parametrize("kind", [HuberCost.adaptive, lambda x2d, w2d: CauchyCost(3.0)])
+def test_gradient_is_that_of_the_costs_at_the_samples(make_problem, make_camera, dof, kind):
+    """Numerically, with the samples of one call held fixed; the layer must give the same."""
+    problem, pose = make_problem(batch=2, num_points=5, noise=4.0, dof=dof, make_camera=make_camera)
+    leaves = tuple(t.requires_grad_() for t in (problem.x3d, problem.x2d, problem.w2d))
 
-    def loss(x3d, x2d, w2d):
-        robust = HuberCost.adaptive(x2d, w2d)
-        moved = PnPProblem(x3d, x2d, w2d, problem.camera, robust)
-        log_weights = -moved.cost(fixed.samples) - log_proposal
-        rest = (fixed.mode, fixed.covariance, fixed.samples)
-        return monte_carlo_pose_loss(Posterior(*rest, log_weights, moved.cost(pose), fixed.valid))
+    def with_leaves(x3d, x2d, w2d):
+        return PnPProblem(x3d, x2d, w2d, problem.camera, kind(x2d, w2d))
 
-    leaves = (problem.x3d, problem.x2d, problem.w2d)
-    assert torch.autograd.gradcheck(loss, tuple(t.requires_grad_() for t in leaves))
+    layer = EProPnP(dof, mc_samples=8)
+    drawn = layer(with_leaves(*leaves), pose, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        log_proposal = -drawn.log_weights - with_leaves(*leaves).cost(drawn.samples)
+
+    def loss(*leaves):
+        moved = with_leaves(*leaves)
+        changes = {
+            "log_weights": -moved.cost(drawn.samples) - log_proposal,
+            "cost_gt": moved.cost(pose),
+        }
+        return monte_carlo_pose_loss(dataclasses.replace(drawn, **changes))
+
+    assert torch.autograd.gradcheck(loss, leaves)
+    ours = monte_carlo_pose_loss(drawn)
+    assert_close(ours, loss(*leaves))
+    for gradient, expected in zip(
+        torch.autograd.grad(ours.sum(), leaves),
+        torch.autograd.grad(loss(*leaves).sum(), leaves),
+        strict=True,
+    ):
+        assert_close(gradient, expected)
 
 
-def test_descent_sharpens_the_posterior_at_the_truth(make_problem):
+def test_descent_sharpens_the_posterior_at_the_truth(make_problem, dof):
     """The loss trains: weights that start equal come to ignore the points that lie."""
-    problem, pose = make_problem(batch=4, num_points=32, noise=0.5)
+    problem, pose = make_problem(batch=4, num_points=32, noise=0.5, dof=dof)
     x2d = problem.x2d.clone()
     x2d[:, :8] += 40 * torch.randn(4, 8, 2, dtype=x2d.dtype)
     log_w2d = torch.full_like(x2d, -1.5).requires_grad_()
     optimizer = torch.optim.Adam([log_w2d], lr=0.1)
-    layer, losses = EProPnP(mc_samples=64), []
+    layer, losses = EProPnP(dof, mc_samples=64), []
     for _ in range(40):
         w2d = log_w2d.exp()
         robust = HuberCost.adaptive(x2d, w2d)

@@ -8,7 +8,7 @@ from epropnp_det.models.objects import ObjectQueries
 from epropnp_det.models.pnp_heads import DeformPnPHead, ObjectPredictions
 from epropnp_det.models.targets import SampledObjects
 from epropnp_det.pnp import PerspectiveCamera
-from epropnp_det.pnp.pose import YawPose
+from epropnp_det.pnp.pose import rotate
 
 CHANNELS, HEADS, POINTS, CLASSES, ATTRS = 32, 4, 6, 3, 9
 MEANS = [[4.6, 1.7, 1.9], [1.7, 1.3, 0.6], [0.7, 1.8, 0.7]]
@@ -92,7 +92,7 @@ class Toy:
         """Correspondences that nearly fit the true poses, as leaves of the gradient."""
         num, num_points, dtype = len(truth.pose), HEADS * POINTS, truth.pose.dtype
         x3d = (torch.rand(num, num_points, 3, dtype=dtype) - 0.5) * truth.dims[:, None]
-        points = YawPose.rotate(truth.pose, x3d) + truth.pose[:, None, :3]
+        points = rotate(truth.pose, x3d) + truth.pose[:, None, :3]
         x2d = PerspectiveCamera(cam_mats).project(points)
         fields = dict(
             x3d=x3d,

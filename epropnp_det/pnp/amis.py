@@ -1,0 +1,74 @@
+"""The published sampler: translation and rotation drawn independently."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .monte_carlo import Cost, Draws, Samples, importance_sampling
+from .proposals import AngularCentralGaussian, MultivariateT, VonMisesUniform
+
+
+@torch.no_grad()
+def amis(
+    cost: Cost,
+    mode: Tensor,
+    covariance: Tensor,
+    num_samples: int,
+    num_rounds: int,
+    generator: torch.Generator | None = None,
+) -> Samples:
+    """Draw poses as published (EPro-PnP, arXiv 2203.13254, algorithm 1).
+
+    Args:
+        cost: of the poses of B objects.
+        mode: (B, P), metres and radians or unit quaternions.
+        covariance: (B, dof, dof) at the mode.
+        num_samples: K, over all rounds.
+        num_rounds: rounds; K must be a multiple.
+        generator: source of random numbers, on the objects' device.
+    """
+    rotation = VonMisesUniform if mode.shape[-1] == 4 else AngularCentralGaussian
+    proposal = IndependentProposal(
+        MultivariateT.from_mode(mode[:, :3], covariance[:, :3, :3]),
+        rotation.from_mode(mode[:, 3:], covariance[:, 3:, 3:]),
+        generator,
+    )
+    return importance_sampling(cost, proposal, [num_samples // num_rounds] * num_rounds)
+
+
+@dataclass(frozen=True)
+class IndependentProposal:
+    """Poses of independent translation and rotation.
+
+    Attributes:
+        translation: multivariate t of 3 degrees of freedom, metres.
+        rotation: of the yaw in radians (4 DoF) or of the unit quaternion (6 DoF).
+        generator: source of random numbers.
+    """
+
+    translation: MultivariateT
+    rotation: VonMisesUniform | AngularCentralGaussian
+    generator: torch.Generator | None = None
+
+    def sample(self, noise: int) -> Draws:
+        parts = [p.sample(noise, self.generator) for p in (self.translation, self.rotation)]
+        pose = torch.cat(parts, dim=-1).permute(1, 2, 0)
+        return Draws(pose, pose[:, :0], pose.new_zeros(len(pose), noise))
+
+    def log_prob(self, draws: Draws) -> Tensor:
+        pose = draws.pose.permute(2, 0, 1)
+        translation, rotation = pose[..., :3], pose[..., 3:]
+        return (self.translation.log_prob(translation) + self.rotation.log_prob(rotation)).mT
+
+    def adapted(
+        self, draws: Draws, log_target: Tensor, log_prob: Tensor, log_density: Tensor
+    ) -> IndependentProposal:
+        pose, weights = draws.pose.permute(2, 0, 1), (log_target - log_density).softmax(1).mT
+        return IndependentProposal(
+            self.translation.adapted(pose[..., :3], weights),
+            self.rotation.adapted(pose[..., 3:], weights),
+            self.generator,
+        )

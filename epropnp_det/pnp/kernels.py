@@ -1,0 +1,209 @@
+"""The layer's inner loops: cost, its gradient and the normal equations of many objects.
+
+Written once, on the planes of ``layout.py``; run as they are or compiled (``backend.py``).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .camera import Image, PerspectiveCamera
+from .cost import RobustCost
+from .layout import Layout
+from .pose import PoseType, pose_type_of
+
+
+class PackedProblem(NamedTuple):
+    """A ``PnPProblem`` in the layer's layout.
+
+    Attributes:
+        x3d: (3, C, N, L), metres.
+        x2d: (2, C, N, L), pixels.
+        w2d: (2, C, N, L).
+        camera: packed.
+        robust_cost: packed.
+    """
+
+    x3d: Tensor
+    x2d: Tensor
+    w2d: Tensor
+    camera: PerspectiveCamera
+    robust_cost: RobustCost
+
+    def rows(self, rows: slice) -> PackedProblem:
+        """Some of the rows."""
+        return PackedProblem(
+            self.x3d[:, rows],
+            self.x2d[:, rows],
+            self.w2d[:, rows],
+            self.camera.rows(rows),
+            self.robust_cost.rows(rows),
+        )
+
+
+class QuadraticModel(NamedTuple):
+    """The model cost + gradient . d + d . hessian d / 2 of a cost, for a step d.
+
+    Attributes:
+        cost: (M,).
+        gradient: J^T f, (dof, M).
+        hessian: lower triangle of J^T J, row by row, (dof (dof + 1) / 2, M), of the robust-scaled
+            residual f and Jacobian J.
+    """
+
+    cost: Tensor
+    gradient: Tensor
+    hessian: Tensor
+
+    def entry(self, row: int, column: int) -> Tensor:
+        """(M,): an entry of the lower triangle."""
+        return self.hessian[row * (row + 1) // 2 + column]
+
+    def diagonal(self) -> Tensor:
+        """(dof, M)."""
+        return torch.stack([self.entry(i, i) for i in range(len(self.gradient))])
+
+    def matrix(self) -> Tensor:
+        """The whole symmetric matrix, (M, dof, dof)."""
+        size = range(len(self.gradient))
+        rows = [torch.stack([self.entry(max(i, j), min(i, j)) for j in size]) for i in size]
+        return torch.stack(rows).permute(2, 0, 1)
+
+
+class CostGradient(NamedTuple):
+    """Gradient of a weighted sum of the costs of several poses, objects in rows.
+
+    Attributes:
+        x3d: (3, B, N).
+        x2d: (2, B, N).
+        w2d: (2, B, N).
+        delta: (B,).
+    """
+
+    x3d: Tensor
+    x2d: Tensor
+    w2d: Tensor
+    delta: Tensor
+
+
+def pack_transform(pose: Tensor, layout: Layout) -> Tensor:
+    """Rotation matrix and translation of one pose an object: (B, P) -> (3, 4, C, 1, L)."""
+    return layout.objects(_transform(pose))
+
+
+def pack_transforms(pose: Tensor) -> Tensor:
+    """Of many poses an object, objects in rows: (K, B, P) -> (3, 4, B, 1, K)."""
+    return _transform(pose).permute(2, 3, 1, 0).contiguous().unsqueeze(-2)
+
+
+def cost(problem: PackedProblem, transform: Tensor) -> Tensor:
+    """Robust cost of transforms (3, 4, C, 1, L) -> (C, L)."""
+    pixels = problem.camera.image(_moved(_rotated(problem, transform), transform))
+    _, error = _weighted_error(problem, pixels)
+    return problem.robust_cost.rho(_squared_norm(error)).sum(-2)
+
+
+def cost_gradient(problem: PackedProblem, transform: Tensor, upstream: Tensor) -> CostGradient:
+    """Gradient of the sum over K poses of ``upstream`` times their cost, derived by hand.
+
+    Args:
+        problem: B objects in rows.
+        transform: (3, 4, B, 1, K).
+        upstream: (B, 1, K).
+    """
+    image = problem.camera.image_with_jacobian(_moved(_rotated(problem, transform), transform))
+    offset, error = _weighted_error(problem, image.pixels)
+    squared_norm = _squared_norm(error)
+    weight = upstream * problem.robust_cost.weight(squared_norm)
+    by_error = [weight * e for e in error]
+    by_pixel = [w * g for w, g in zip(problem.w2d, by_error, strict=True)]
+    by_point = [
+        torch.addcmul(by_pixel[0] * by_u, by_pixel[1], by_v)
+        for by_u, by_v in zip(*image.rows, strict=True)
+    ]
+    by_x3d = [_dot(transform[:, axis], by_point).sum(-1) for axis in range(3)]
+    by_w2d = [(g * o).sum(-1) for g, o in zip(by_error, offset, strict=True)]
+    by_delta = (upstream * problem.robust_cost.delta_gradient(squared_norm)).sum(-1)
+    return CostGradient(
+        torch.stack(by_x3d),
+        torch.stack([-g.sum(-1) for g in by_pixel]),
+        torch.stack(by_w2d),
+        by_delta.sum(-1),
+    )
+
+
+def quadratic_model(kind: PoseType, problem: PackedProblem, transform: Tensor) -> QuadraticModel:
+    """Cost, J^T f and J^T J of one pose an object: (3, 4, C, 1, L) -> M = C L objects.
+
+    The Jacobian is never put together: each entry of the normal matrix is summed on its own, which
+    a compiler turns into one pass over the points.
+    """
+    (u, v), (by_u, by_v), squared_norm = linear_terms(kind, problem, transform)
+    weight = problem.robust_cost.weight(squared_norm)
+    gradient, hessian = [], []
+    for i, (row_u, row_v) in enumerate(zip(by_u, by_v, strict=True)):
+        row_u, row_v = weight * row_u, weight * row_v
+        gradient.append(torch.addcmul(row_u * u, row_v, v).sum(-2))
+        for j in range(i + 1):
+            hessian.append(torch.addcmul(row_u * by_u[j], row_v, by_v[j]).sum(-2))
+    total = problem.robust_cost.rho(squared_norm).sum(-2)
+    return QuadraticModel(
+        total.flatten(), torch.stack(gradient).flatten(1), torch.stack(hessian).flatten(1)
+    )
+
+
+def linear_terms(
+    kind: PoseType, problem: PackedProblem, transform: Tensor
+) -> tuple[list[Tensor], list[list[Tensor]], Tensor]:
+    """Weighted errors, their derivatives by a step, and their squared norm, not robust-scaled.
+
+    Arguments as for ``quadratic_model``.
+
+    Returns:
+        Of u and v: planes (C, N, L), and dof planes each; and one plane.
+    """
+    rotated = _rotated(problem, transform)
+    image: Image = problem.camera.image_with_jacobian(_moved(rotated, transform))
+    _, error = _weighted_error(problem, image.pixels)
+    rows = []
+    for w2d, row in zip(problem.w2d, image.rows, strict=True):
+        row = [w2d * entry for entry in row]
+        rows.append(row + kind.rotation_gradient(row, rotated))
+    return error, rows, _squared_norm(error)
+
+
+def _transform(pose: Tensor) -> Tensor:
+    """(..., P) -> (..., 3, 4)."""
+    rotation = pose_type_of(pose).rotation_matrix(pose)
+    return torch.cat((rotation, pose[..., :3, None]), dim=-1)
+
+
+def _rotated(problem: PackedProblem, transform: Tensor) -> list[Tensor]:
+    """R x3d as three planes."""
+    return [_dot(row[:3], problem.x3d) for row in transform]
+
+
+def _moved(rotated: list[Tensor], transform: Tensor) -> list[Tensor]:
+    """R x3d + t as three planes."""
+    return [plane + row[3] for plane, row in zip(rotated, transform, strict=True)]
+
+
+def _dot(first: Tensor, second: Tensor | list[Tensor]) -> Tensor:
+    """Sum over three planes of products."""
+    total = torch.addcmul(first[0] * second[0], first[1], second[1])
+    return torch.addcmul(total, first[2], second[2])
+
+
+def _weighted_error(
+    problem: PackedProblem, pixels: list[Tensor]
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Of u and v: the error in pixels, and weighted."""
+    offset = [p - x for p, x in zip(pixels, problem.x2d, strict=True)]
+    return offset, [w * o for w, o in zip(problem.w2d, offset, strict=True)]
+
+
+def _squared_norm(error: list[Tensor]) -> Tensor:
+    return torch.addcmul(error[0] * error[0], error[1], error[1])

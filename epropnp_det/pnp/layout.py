@@ -1,0 +1,63 @@
+"""How numbers lie in memory while the layer computes.
+
+A number per point is a plane of shape (C, N, L): C rows, N points, L lanes. Long contiguous inner
+loops run over lanes, never over the 2, 3 or 4 coordinates, which are separate planes. Two uses:
+
+- many poses of each object: a row is an object and a lane is a pose, so that the correspondences,
+  (B, N, 1), are read once for all poses;
+- one pose of each of many objects: a lane is an object. ``lanes`` of them make a row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.nn.functional import pad
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Packs tensors whose first dimension is the batch of B objects.
+
+    Attributes:
+        lanes: L, objects in a row, to which the batch is padded with zeros; None puts the whole
+            batch into one row, which is best for one operation at a time. Compiled code wants
+            short rows: what it computes on the way then stays in a core's nearest memory.
+    """
+
+    lanes: int | None = None
+
+    def objects(self, tensor: Tensor, copies: int = 1) -> Tensor:
+        """Numbers per object: (B, ...) -> (..., C, 1, L).
+
+        Args:
+            tensor: (B, ...).
+            copies: how many times to repeat the batch.
+        """
+        planes = tensor.movedim(0, -1)
+        if copies > 1:
+            planes = planes.repeat(*[1] * (planes.ndim - 1), copies)
+        return self.rows(planes)[..., None, :]
+
+    def points(self, tensor: Tensor) -> Tensor:
+        """Coordinates of points: (B, N, D) -> (D, C, N, L)."""
+        return self.rows(tensor.permute(2, 1, 0)).transpose(1, 2).contiguous()
+
+    def rows(self, tensor: Tensor) -> Tensor:
+        """(..., B) -> (..., C, L), contiguous."""
+        if self.lanes is None:
+            return tensor.contiguous().unsqueeze(-2)
+        batch = tensor.shape[-1]
+        # Compilers treat a size of one as a case of its own: there are always two padded rows.
+        fewest = 2 * self.lanes if self.lanes > 1 else 0
+        padding = max(-batch % self.lanes, fewest - batch)
+        return pad(tensor, (0, padding)).contiguous().unflatten(-1, (-1, self.lanes))
+
+    def unpack_points(self, tensor: Tensor, batch: int) -> Tensor:
+        """The inverse of ``points``: (D, C, N, L) -> (B, N, D)."""
+        return tensor.transpose(1, 2).flatten(2)[..., :batch].permute(2, 1, 0)
+
+
+OBJECT_ROWS = Layout(lanes=1)
+"""One object a row, for many poses of each."""

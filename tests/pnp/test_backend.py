@@ -1,0 +1,150 @@
+import os
+import shutil
+import warnings
+from functools import partial
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from epropnp_det.pnp import (
+    CauchyCost,
+    EProPnP,
+    LMSolver,
+    OpenCVCamera,
+    PerspectiveCamera,
+    PnPProblem,
+    backend,
+    monte_carlo_pose_loss,
+)
+from epropnp_det.pnp.backend import EAGER, select_backend
+from epropnp_det.pnp.kernels import pack_transform, pack_transforms
+from epropnp_det.pnp.layout import OBJECT_ROWS
+from epropnp_det.pnp.pose import YawPose, pose_type
+
+needs_compiler = pytest.mark.skipif(
+    shutil.which(os.environ.get("CXX", "g++")) is None, reason="there is no C++ compiler"
+)
+
+
+@pytest.fixture
+def with_compile(monkeypatch):
+    """Put something else in place of ``torch.compile``."""
+
+    def replace(function):
+        monkeypatch.setattr(torch, "compile", function)
+        fresh = backend._compiled_backend.__wrapped__()
+        monkeypatch.setattr(backend, "_compiled_backend", lambda: fresh)
+
+    return replace
+
+
+@pytest.fixture
+def uncompiled(with_compile):
+    """The compiled backend's layout and blocks, with functions that run as they are."""
+    with_compile(lambda function, **settings: function)
+
+
+def step(problem, pose, dof, compile):
+    """One training step: posterior, and gradients of its loss."""
+    leaves = [t.clone().requires_grad_() for t in (problem.x3d, problem.x2d, problem.w2d)]
+    problem = PnPProblem(*leaves, problem.camera, problem.robust_cost)
+    layer = EProPnP(dof, mc_samples=8, compile=compile)
+    posterior = layer(problem, pose, torch.Generator().manual_seed(0))
+    gradients = torch.autograd.grad(monte_carlo_pose_loss(posterior).sum(), leaves)
+    return posterior, gradients
+
+
+def assert_same_step(ours, expected):
+    for name in ("mode", "covariance", "samples", "log_weights", "cost_gt"):
+        pair = (getattr(posterior, name).detach() for posterior in (ours[0], expected[0]))
+        assert_close(*pair, rtol=1e-6, atol=1e-6)
+    for gradient, reference in zip(ours[1], expected[1], strict=True):
+        assert_close(gradient, reference, rtol=1e-6, atol=1e-6)
+
+
+def test_only_pinholes_are_compiled_for_and_once():
+    pinhole = PerspectiveCamera(torch.eye(3)[None])
+    lens = OpenCVCamera(torch.eye(3)[None], distortion=torch.zeros(1, 4))
+    assert select_backend(False, pinhole) is EAGER and select_backend(True, lens) is EAGER
+    assert select_backend(True, pinhole) is select_backend(True, pinhole)
+    assert select_backend(True, pinhole) is not EAGER
+
+
+def test_blocks_together_are_everything(make_problem, dof):
+    """Many poses and points are worked on a block of objects at a time."""
+    problem, pose = make_problem(batch=5, num_points=300, dof=dof)
+    poses = pose_type(dof).retract(pose, 0.01 * torch.randn(200, 5, dof, dtype=pose.dtype))
+    packed = problem.pack(OBJECT_ROWS)
+    assert len(list(EAGER.blocks(packed, pack_transforms(poses)))) > 1
+    assert_close(EAGER.cost_of(packed, poses), problem.cost(poses))
+
+
+@needs_compiler
+def test_compiled_loops_equal_eager_ones(make_problem):
+    """Of all loops these two, because every compilation takes its time."""
+    compiled = select_backend(True, make_problem()[0].camera)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for batch, num_points in ((3, 6), (40, 9)):
+            problem, pose = make_problem(batch=batch, num_points=num_points)
+            poses = pose.expand(batch + 2, batch, 4)
+            packed = problem.pack(OBJECT_ROWS)
+            assert_close(compiled.cost_of(packed, poses), EAGER.cost_of(packed, poses))
+            models = [
+                b.quadratic_model(YawPose, problem.pack(b.layout), pack_transform(pose, b.layout))
+                for b in (compiled, EAGER)
+            ]
+            for ours, expected in zip(*models, strict=True):
+                assert_close(ours[..., :batch], expected)
+
+
+def test_rows_of_lanes_equal_one_row(make_problem, uncompiled, dof):
+    problem, pose = make_problem(batch=35, num_points=20, dof=dof)
+    ours = step(problem, pose, dof, compile=True)
+    assert_same_step(ours, step(problem, pose, dof, compile=False))
+
+
+def test_traces_once_for_all_shapes(make_problem, with_compile):
+    """The compiler's first half alone, which decides whether there is a second time."""
+    compile = torch.compile
+    with_compile(lambda function, **_: compile(function, dynamic=True, backend="eager"))
+
+    def run(batch, num_points):
+        problem, pose = make_problem(batch=batch, num_points=num_points)
+        step(problem, pose, 4, compile=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run(11, 20)
+        with torch._dynamo.config.patch(error_on_recompile=True):
+            run(70, 33)
+            run(2, 5)
+
+
+@pytest.mark.parametrize(("batch", "num_points"), [(0, 5), (1, 1), (2, 0), (1, 20)])
+def test_small_shapes(make_problem, uncompiled, dof, batch, num_points):
+    problem, pose = make_problem(batch=batch, num_points=num_points, dof=dof)
+    ours, gradients = step(problem, pose, dof, compile=True)
+    assert ours.samples.shape == (8, *pose.shape)
+    assert ours.valid.tolist() == [num_points == 20] * batch
+    assert all(gradient.isfinite().all() for gradient in gradients)
+
+
+def test_runs_as_it_is_without_a_compiler(make_problem, with_compile, tmp_path, monkeypatch):
+    """And says so once a function, with what to do about it."""
+    with_compile(torch.compile)
+    # Nothing has been compiled for these settings yet, nor must it be found in a cache.
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    problem, pose = make_problem(batch=2, num_points=6, dtype=torch.float32, img_shape=False)
+    robust = CauchyCost(problem.robust_cost.delta)
+    problem = PnPProblem(problem.x3d, problem.x2d, problem.w2d, problem.camera, robust)
+    solve = partial(LMSolver(num_iter=0, compile=True), problem, pose)
+    with torch._inductor.config.patch({"cpp.cxx": (str(tmp_path / "none"),)}):
+        with pytest.warns(UserWarning, match="quadratic_model .* uncompiled.* install a C"):
+            result = solve()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            again = solve()
+    assert_close(result.cost, problem.cost(pose))
+    assert torch.equal(again.cost, result.cost)

@@ -1,0 +1,75 @@
+import pytest
+import torch
+from torch.testing import assert_close
+
+from epropnp_det.pnp import CauchyCost, HuberCost, PnPProblem, kernels
+from epropnp_det.pnp.layout import OBJECT_ROWS, Layout
+from epropnp_det.pnp.pose import pose_type, rotate
+
+ROWS_OF_TWO = Layout(lanes=2)
+
+
+def transforms(pose, samples, kind):
+    """The poses and others near them, (K, B, P)."""
+    steps = 0.02 * torch.randn(samples, len(pose), kind.dof, dtype=pose.dtype)
+    return kind.retract(pose.expand(samples, *pose.shape), steps)
+
+
+def test_transform_is_rotation_and_translation(make_problem, dof):
+    problem, pose = make_problem(batch=3, dof=dof)
+    packed = kernels.pack_transform(pose, Layout())
+    matrix = packed[:, :, 0, 0].permute(2, 0, 1)
+    moved = problem.x3d @ matrix[:, :, :3].mT + matrix[:, None, :, 3]
+    assert_close(moved, rotate(pose, problem.x3d) + pose[:, None, :3])
+    several = kernels.pack_transforms(torch.stack((pose, pose + 0)))
+    assert_close(several[:, :, :, 0, 1].permute(2, 0, 1), matrix)
+
+
+@pytest.mark.parametrize("kind", [HuberCost, CauchyCost])
+def test_cost_gradient_agrees_with_autograd(make_problem, make_camera, dof, kind):
+    problem, pose = make_problem(batch=3, num_points=6, noise=8.0, dof=dof, make_camera=make_camera)
+    problem.x2d[0, 0] += 900  # far beyond the parabola
+    poses = transforms(pose, 4, pose_type(dof))
+    leaves = [problem.x3d, problem.x2d, problem.w2d, problem.robust_cost.delta]
+    leaves = [leaf.clone().requires_grad_() for leaf in leaves]
+    problem = PnPProblem(*leaves[:3], problem.camera, kind(leaves[3]))
+    upstream = torch.randn(4, 3, dtype=pose.dtype)
+    expected = torch.autograd.grad((problem.cost(poses) * upstream).sum(), leaves)
+    ours = kernels.cost_gradient(
+        problem.detach().pack(OBJECT_ROWS),
+        kernels.pack_transforms(poses),
+        upstream.mT.contiguous()[:, None],
+    )
+    for planes, gradient in zip(ours[:3], expected[:3], strict=True):
+        assert_close(planes.permute(1, 2, 0), gradient)
+    assert_close(ours.delta, expected[3])
+
+
+def test_values_do_not_depend_on_the_layout(make_problem, dof):
+    problem, pose = make_problem(batch=5, dof=dof)
+    expected = problem.quadratic_model(pose)
+    for layout in (ROWS_OF_TWO, OBJECT_ROWS):
+        model = kernels.quadratic_model(
+            pose_type(dof), problem.pack(layout), kernels.pack_transform(pose, layout)
+        )
+        for ours, part in zip(model, expected, strict=True):
+            assert_close(ours[..., :5], part)
+        cost = kernels.cost(problem.pack(layout), kernels.pack_transform(pose, layout))
+        assert_close(cost.flatten()[:5], problem.cost(pose))
+
+
+def test_rows_stand_alone(make_problem, dof):
+    problem, pose = make_problem(batch=5, dof=dof)
+    packed, transform = problem.pack(OBJECT_ROWS), kernels.pack_transforms(pose[None])
+    some = slice(1, 3)
+    part = kernels.cost(packed.rows(some), transform[:, :, some])
+    assert_close(part, kernels.cost(packed, transform)[some])
+
+
+def test_lower_triangle_makes_the_matrix(make_problem, dof):
+    problem, pose = make_problem(batch=3, dof=dof)
+    model = problem.quadratic_model(pose)
+    matrix = model.matrix()
+    assert torch.equal(matrix, matrix.mT)
+    assert torch.equal(matrix.diagonal(dim1=1, dim2=2).mT, model.diagonal())
+    assert torch.equal(model.entry(3, 1), matrix[:, 3, 1])

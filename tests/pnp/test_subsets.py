@@ -1,0 +1,62 @@
+import pytest
+import torch
+from torch.testing import assert_close
+
+from epropnp_det.pnp.layout import Layout
+from epropnp_det.pnp.subsets import draw_points, gather, inclusion
+
+WEIGHTS = torch.tensor([[1.0] * 10, [100.0, 30, *[1.0] * 8], [0.0] * 5 + [1.0] * 5]).double()
+
+
+def test_inclusion_by_hand():
+    expected = [[0.4] * 10, [1, 1, *[0.25] * 8], [0] * 5 + [0.8] * 5]
+    assert_close(inclusion(WEIGHTS, 4), torch.tensor(expected, dtype=torch.float64))
+
+
+def test_points_are_drawn_as_often_as_they_should_be():
+    """The running sum is cut evenly, so that no count is further off than one."""
+    points = draw_points(WEIGHTS, 200, 4)
+    assert points.shape == (4, 200, 3)
+    weights = WEIGHTS + 1e-3 * WEIGHTS.mean(-1, keepdim=True)  # a little for all
+    for b, chances in enumerate(inclusion(weights, 4)):
+        counts = points[..., b].flatten().bincount(minlength=10)
+        assert (counts - 200 * chances).abs().max() < 1 + 1e-6
+
+
+def test_neighbours_in_a_subset_are_drawn_independently():
+    """Each interval is shuffled on its own: two halves go together a quarter of the time."""
+    points = draw_points(torch.ones(1, 4, dtype=torch.float64), 4000, 2)[..., 0]
+    both = ((points[0] == 0) & (points[1] == 2)).double().mean()
+    assert abs(both - 0.25) < 0.03
+
+
+def test_no_subset_has_a_heavy_point_often():
+    points = draw_points(WEIGHTS, 50, 4)
+    assert (points == 0).sum(0).max() <= 2
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("value", [0.0, 1e-38, 1e30, torch.nan])
+def test_indices_are_in_range_for_any_weight(dtype, value):
+    weight = torch.full((2, 30), value, dtype=dtype)
+    weight[1] = torch.linspace(0, 1, 30)
+    points = draw_points(weight, 8, 16)
+    assert points.min() >= 0 and points.max() <= 29
+    assert len(points[..., 1].unique()) > 16
+
+
+def test_few_points_are_all_taken():
+    points = draw_points(torch.ones(2, 3), 5, 16)
+    assert torch.equal(points, torch.arange(3)[:, None, None].expand(3, 5, 2))
+    assert draw_points(torch.ones(2, 0), 5, 16).shape == (0, 5, 2)
+    assert draw_points(torch.ones(0, 30), 5, 16).shape == (16, 5, 0)
+
+
+@pytest.mark.parametrize("layout", [Layout(), Layout(lanes=4)])
+def test_gather_is_indexing(layout):
+    numbers = torch.randn(3, 10, 7)
+    points = draw_points(torch.rand(3, 10), 5, 4)
+    gathered = layout.unpack_points(gather(numbers, points, layout), 15)
+    for b in range(3):
+        for s in range(5):
+            assert torch.equal(gathered[s * 3 + b], numbers[b, points[:, s, b]])
