@@ -1,0 +1,68 @@
+"""Rates of the layer's two inner loops, to set beside that of a matrix product."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from statistics import median
+
+from arithmetic import COST, NORMAL_EQUATIONS, NUM_POINTS, NUM_PROPOSALS, synchronise
+from problems import ProblemSettings, make_problem
+
+from epropnp_det.pnp.backend import select_backend
+from epropnp_det.pnp.kernels import pack_transform
+from epropnp_det.pnp.layout import OBJECT_ROWS
+from epropnp_det.pnp.pose import pose_type
+
+
+@dataclass(frozen=True)
+class Loop:
+    """An inner loop on packed problems.
+
+    Attributes:
+        name: what it computes.
+        call: computes it once.
+        operations: of a call.
+    """
+
+    name: str
+    call: Callable[[], object]
+    operations: int
+
+    def rate(self, device: str, repeats: int) -> tuple[float, float]:
+        """Median seconds of a call after two that warm up, and operations a second."""
+        seconds = []
+        for _ in range(2 + repeats):
+            synchronise(device)
+            begin = time.perf_counter()
+            self.call()
+            synchronise(device)
+            seconds.append(time.perf_counter() - begin)
+        typical = median(seconds[2:])
+        return typical, self.operations / typical
+
+
+def inner_loops(problems: ProblemSettings, compiled: bool, device: str) -> list[Loop]:
+    """The loops as the random-sample solver runs them on these problems."""
+    whole, pose = (part.to(device) for part in make_problem(problems))
+    backend, dof = select_backend(compiled, whole.camera), problems.dof
+    packed, poses = whole.pack(OBJECT_ROWS), pose.expand(NUM_PROPOSALS, -1, -1)
+
+    count = NUM_PROPOSALS * problems.num_objects
+    settings = replace(problems, num_objects=count, num_points=NUM_POINTS)
+    subsets, subset_pose = (part.to(device) for part in make_problem(settings))
+    packed_subsets = subsets.pack(backend.layout)
+    transform = pack_transform(subset_pose, backend.layout)
+    return [
+        Loop(
+            f"cost, {NUM_PROPOSALS} poses x {problems.num_objects} x {problems.num_points} points",
+            lambda: backend.cost_of(packed, poses),
+            count * problems.num_points * COST[dof],
+        ),
+        Loop(
+            f"normal equations, {count} x {NUM_POINTS} points",
+            lambda: backend.quadratic_model(pose_type(dof), packed_subsets, transform),
+            count * NUM_POINTS * NORMAL_EQUATIONS[dof],
+        ),
+    ]
