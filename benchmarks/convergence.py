@@ -22,7 +22,7 @@ import torch
 from opencv_solvers import OPENCV_METHODS, RANSAC_THRESHOLD, solve_opencv
 from poses import perturbed
 from problems import ProblemSettings, make_problem
-from tables import markdown_table
+from terminaltables import GithubFlavoredMarkdownTable
 from torch import Tensor
 from tqdm import tqdm
 
@@ -151,7 +151,7 @@ def main(argv: list[str] | None = None) -> None:
                 behind.append(f"Better at {', '.join(cell[:3])}: {', '.join(better)}.")
 
     header = ["pose", "outliers", "noise", "problems", *rates.returned]
-    print(markdown_table(header, rows))
+    print(GithubFlavoredMarkdownTable([header, *rows]).table)
     print(
         "\nPer cent of problems within 1% of the best known robust cost: as returned / after 10\n"
         f"LM iterations. LM starts from the true pose, shifted by {SHIFT:.0%} of the depth and\n"

@@ -20,7 +20,7 @@ from inner_loops import inner_loops
 from measure import Timing, measure_memory, set_threads, time_interleaved
 from problems import ProblemSettings
 from pypose_solvers import PYPOSE_INSTALLED
-from tables import markdown_table
+from terminaltables import GithubFlavoredMarkdownTable
 from workloads import BASELINE, OURS, SOLVERS, Workload
 
 HEADER = [
@@ -82,7 +82,7 @@ def inner_loop_table(args: argparse.Namespace, peak: dict[str, float]) -> str:
             row = [loop.name, str(dof), solver, device, f"{1e3 * seconds:.2f}", f"{rate / 1e9:.1f}"]
             rows.append([*row, f"{rate / peak[device]:.1%}"])
     header = ["inner loop", "DoF", "solver", "device", "ms", "GFLOP/s", "of matrix product"]
-    return markdown_table(header, rows)
+    return GithubFlavoredMarkdownTable([header, *rows]).table
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -114,7 +114,7 @@ def main(argv: list[str] | None = None) -> None:
         for w in workloads
     ]
 
-    print(markdown_table(HEADER, rows))
+    print(GithubFlavoredMarkdownTable([HEADER, *rows]).table)
     print(
         f"\n{platform.machine()}, {args.threads} threads, PyTorch {torch.__version__}; medians.\n"
         f"xITERATIVE: time by that of {BASELINE} at as many objects and DoF. "

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from problems import ProblemSettings, make_problem
-from tables import markdown_table
+from terminaltables import GithubFlavoredMarkdownTable
 from torch import Tensor
 from tqdm import tqdm
 
@@ -191,7 +191,7 @@ def main(arguments: list[str] | None = None) -> None:
                 rows.append([case.name, sampler, str(num_samples), *cells])
                 progress.update()
     header = ["case", "sampler", "K", "RMSE", "bias", "ESS %", "gradient cosine"]
-    print(markdown_table(header, rows))
+    print(GithubFlavoredMarkdownTable([header, *rows]).table)
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ EAGER = Backend(
 def select_backend(compile: bool, camera: PerspectiveCamera) -> Backend:
     """The backend of a solver or layer with this setting.
 
-    The code of a lens takes the compiler many minutes, so that only pinholes are compiled for.
+    The cost behind a lens takes the compiler minutes, so that only pinholes are compiled for.
     """
     pinhole = type(camera).distort is PerspectiveCamera.distort
     return _compiled_backend() if compile and pinhole else EAGER

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .monte_carlo import Cost, Draws, Samples, importance_sampling
 from .pose import PoseType, YawPose, pose_type_of
-from .proposals import scale_factor
+from .proposals import log_det, scale_factor
 from .sobol import scrambled_sobol
 
 DF = 6
@@ -107,7 +107,7 @@ class Frame:
     @cached_property
     def log_volume(self) -> Tensor:
         """(B, 1): log of the volume of z by that of y."""
-        return _log_det(self.factor)
+        return log_det(self.factor)[:, None]
 
     def draws(self, z: Tensor, y: Tensor) -> Draws:
         """Poses of z = factor y, and their coordinates y."""
@@ -173,7 +173,7 @@ class TProposal:
     @cached_property
     def _peak(self) -> Tensor:
         """(B, 1): log density at the location."""
-        return _log_peak(self.factor.shape[1]) - _log_det(self.factor)
+        return _log_peak(self.factor.shape[1]) - log_det(self.factor)[:, None]
 
     @cached_property
     def _origin(self) -> Tensor:
@@ -236,7 +236,7 @@ class DefensiveProposal:
     @cached_property
     def _uniform_peak(self) -> Tensor:
         """(B, 1): greatest density of a uniform rotation, by the volume of y and of rotations."""
-        volume = _log_det(self.frame.factor[:, :3, :3]) + self.frame.kind.log_rotations
+        volume = log_det(self.frame.factor[:, :3, :3])[:, None] + self.frame.kind.log_rotations
         return _log_peak(3) - 3 * math.log(WIDENING) - math.log(2) - volume
 
     @cached_property
@@ -318,8 +318,3 @@ def _identity_like(matrix: Tensor) -> Tensor:
     """(B, D, D)."""
     identity = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
     return identity.expand_as(matrix)
-
-
-def _log_det(factor: Tensor) -> Tensor:
-    """(B, 1): log determinant of lower triangular matrices (B, D, D)."""
-    return factor.diagonal(dim1=1, dim2=2).log().sum(1, keepdim=True)

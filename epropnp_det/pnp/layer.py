@@ -7,14 +7,14 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from .backend import select_backend
+from .backend import Backend, select_backend
+from .differentiable_cost import differentiable_cost
 from .layout import OBJECT_ROWS
 from .lm_solver import LMResult, move_origin, move_result
 from .monte_carlo import Posterior
 from .pose import finite_poses, pose_type
 from .problem import PnPProblem
 from .random_sample import RandomSampleSolver
-from .sample_cost import differentiable_cost
 from .samplers import SAMPLERS
 from .tensor_batch import check_shape, full_precision, keep_objects
 
@@ -98,11 +98,11 @@ class EProPnP(nn.Module):
         problem, mean = problem.centred()
         pose_gt = None if pose_gt is None else move_origin(pose_gt, mean)
         result = self.solver(problem, pose_gt, generator)
+        backend = select_backend(self.compile, problem.camera)
         poses, cost, log_proposal, sound = self._sample(
-            problem, result, pose_gt, num_samples, generator
+            problem, result, pose_gt, num_samples, backend, generator
         )
         sound = sound & valid
-        backend = select_backend(self.compile, problem.camera)
         cost = differentiable_cost(cost, problem.masked(sound), poses, backend)
         mean = keep_objects(mean, result.valid)
         result = move_result(result, -mean)
@@ -122,6 +122,7 @@ class EProPnP(nn.Module):
         result: LMResult,
         pose_gt: Tensor | None,
         num_samples: int,
+        backend: Backend,
         generator: torch.Generator | None,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Samples, then the ground truth if there is one, of centred objects.
@@ -130,7 +131,6 @@ class EProPnP(nn.Module):
             Poses (K + 1, B, P), their costs (K + 1, B), the samples' log proposal density (K, B),
             and whether an object and all its numbers are sound, (B,) bool. The others' are finite.
         """
-        backend = select_backend(self.compile, problem.camera)
         packed = problem.detach().masked(result.valid).pack(OBJECT_ROWS)
         evaluate = partial(backend.cost_of, packed)
         poses, cost, log_proposal = SAMPLERS[self.sampler](

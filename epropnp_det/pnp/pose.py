@@ -133,15 +133,7 @@ class QuaternionPose:
 
     @staticmethod
     def rotation_gradient(gradient: list[Tensor], rotated: list[Tensor]) -> list[Tensor]:
-        """Gradient by each rotation step from that by a rotated point: 2 g x (R x).
-
-        Args:
-            gradient: derivatives by x, y and z of a point R x, tensors of one shape.
-            rotated: x, y and z of R x.
-
-        Returns:
-            Three tensors.
-        """
+        """As ``YawPose.rotation_gradient``: the three tensors of 2 g x (R x)."""
         (a, b, c), (x, y, z) = ([2 * g for g in gradient], rotated)
         return [b * z - c * y, c * x - a * z, a * y - b * x]
 

@@ -180,7 +180,7 @@ class PnPProblem(TensorBatch):
         scale = self.robust_cost.packed(Layout()).weight(squared_norm).sqrt()
 
         def interleaved(planes: list[Tensor]) -> Tensor:
-            return (torch.stack(planes) * scale)[:, 0].permute(2, 1, 0).flatten(1)
+            return Layout().unpack_points(torch.stack(planes) * scale, len(self)).flatten(1)
 
         columns = [interleaved(list(pair)) for pair in zip(*rows, strict=True)]
         return interleaved(error), torch.stack(columns, dim=-1)

@@ -86,7 +86,7 @@ class MultivariateT:
             - 0.5 * dim * math.log(self.df * math.pi)
         )
         tail = -0.5 * (self.df + dim) * torch.log1p(squared / self.df)
-        return normaliser - _log_det(self.scale_tril) + tail
+        return normaliser - log_det(self.scale_tril) + tail
 
 
 @dataclass(frozen=True)
@@ -197,12 +197,12 @@ class AngularCentralGaussian:
             generator=generator,
         )
         vector = (self.scale_tril @ normal[..., None])[..., 0]
-        return vector / vector.norm(dim=-1, keepdim=True)
+        return torch.nn.functional.normalize(vector, dim=-1)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density (K, B), by the surface measure of the sphere, of quaternions (K, B, 4)."""
         squared = _white(value, self.scale_tril).square().sum(-1)
-        return -math.log(2 * math.pi**2) - _log_det(self.scale_tril) - 2 * squared.log()
+        return -math.log(2 * math.pi**2) - log_det(self.scale_tril) - 2 * squared.log()
 
 
 def _white(value: Tensor, scale_tril: Tensor) -> Tensor:
@@ -211,8 +211,8 @@ def _white(value: Tensor, scale_tril: Tensor) -> Tensor:
     return torch.linalg.solve_triangular(scale_tril, columns, upper=False).permute(2, 0, 1)
 
 
-def _log_det(scale_tril: Tensor) -> Tensor:
-    """(B,) log determinant of the factor."""
+def log_det(scale_tril: Tensor) -> Tensor:
+    """(B,) log determinant of triangular factors (B, D, D)."""
     return scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
 
 

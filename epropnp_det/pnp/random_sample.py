@@ -25,8 +25,8 @@ class RandomSampleSolver:
         dof: degrees of freedom of the pose, 4 or 6.
         num_proposals: subsets per object.
         num_points: points per subset, drawn by their mean weight.
-        num_iter: Levenberg-Marquardt iterations on each subset; a fourth one more than the paper's
-            three finds the global optimum more often than more proposals do.
+        num_iter: Levenberg-Marquardt iterations on each subset, one more than the paper's:
+            with many outliers three more often miss the global optimum.
         refine: solver on all points, from the best proposal.
         compile: compile the inner loops at first use, which takes about two minutes, once; those of
             ``refine`` too.

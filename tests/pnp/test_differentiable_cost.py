@@ -4,8 +4,8 @@ from torch.testing import assert_close
 
 from epropnp_det.pnp import CauchyCost, HuberCost, PnPProblem
 from epropnp_det.pnp.backend import EAGER
+from epropnp_det.pnp.differentiable_cost import differentiable_cost
 from epropnp_det.pnp.pose import pose_type
-from epropnp_det.pnp.sample_cost import differentiable_cost
 
 COSTS = {
     "huber": HuberCost,
