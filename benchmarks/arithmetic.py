@@ -13,7 +13,7 @@ one, a multiplication with an addition as two. Cameras have no skew; terms per p
                       Huber weight                                 1       1
                       Jacobian by the translation                  8       8
                       Jacobian by the rotation                     4      13
-                      Jacobian times Huber weight                  6      10
+                      Jacobian times root of Huber weight          6      10
                       J^T J, one triangle, without the zeros      24      60
                       J^T f                                       12      20
                                                                   91     157
@@ -30,21 +30,31 @@ import time
 
 import torch
 
+from epropnp_det.pnp import RandomSampleSolver
+from epropnp_det.pnp.random_sample import FINALIST_ITER, GUESS_POINTS
+
 COST = {4: 36, 6: 45}
 NORMAL_EQUATIONS = {4: 91, 6: 157}
 BACKWARD = {4: 30, 6: 39}
 
-NUM_PROPOSALS, NUM_POINTS, NUM_ITER = 64, 16, 4
-"""Of the random-sample solver's proposals, its default."""
+NUM_PROPOSALS, NUM_POINTS = 64, 16
+"""Subsets of the random-sample solver and points in each."""
 
 
 def solver_operations(dof: int, num_points: int, refine_iter: int) -> int:
-    """Operations of the random-sample solver for an object."""
-    # The end of a proposal needs its cost alone.
-    spared = NUM_POINTS * (NORMAL_EQUATIONS[dof] - COST[dof])
-    subsets = NUM_PROPOSALS * (lm_operations(dof, NUM_POINTS, NUM_ITER) - spared)
-    scoring = NUM_PROPOSALS * num_points * COST[dof]
-    return subsets + scoring + lm_operations(dof, num_points, refine_iter)
+    """Operations of the random-sample solver for an object, with its default settings."""
+    solver = RandomSampleSolver(dof)
+    guesses = NUM_PROPOSALS * GUESS_POINTS * COST[dof]
+    subsets = solver.num_solved * _search_operations(dof, NUM_POINTS, solver.num_iter)
+    scoring = solver.num_solved * num_points * COST[dof]
+    finalists = solver.num_finalists * _search_operations(dof, num_points, FINALIST_ITER)
+    return guesses + subsets + scoring + finalists + lm_operations(dof, num_points, refine_iter)
+
+
+def _search_operations(dof: int, num_points: int, num_iter: int) -> int:
+    """As ``lm_operations``, where the end needs its cost alone."""
+    spared = num_points * (NORMAL_EQUATIONS[dof] - COST[dof])
+    return lm_operations(dof, num_points, num_iter) - spared
 
 
 def lm_operations(dof: int, num_points: int, num_iter: int) -> int:

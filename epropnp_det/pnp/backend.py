@@ -35,10 +35,10 @@ class Backend:
     cost: Callable[[PackedProblem, Tensor], Tensor]
     cost_gradient: Callable[[PackedProblem, Tensor, Tensor], CostGradient]
     quadratic_model: Callable[..., QuadraticModel]
-    next_trial: Callable[..., Trial]
-    judge: Callable[..., State]
-    judge_and_retry: Callable[..., tuple[State, Trial]]
-    guess: Callable[..., Tensor]
+    begin: Callable[..., tuple[State, Trial]]
+    iterate: Callable[..., tuple[State, Trial]]
+    conclude: Callable[..., State]
+    guess: Callable[..., tuple[Tensor, Tensor]]
 
     def cost_of(self, problem: PackedProblem, poses: Tensor) -> Tensor:
         """Costs (K, B) of K poses of each object, (K, B, P), without gradient.
@@ -70,13 +70,13 @@ class Backend:
 
 EAGER = Backend(
     Layout(),
-    2**16,
+    2**17,
     kernels.cost,
     kernels.cost_gradient,
     kernels.quadratic_model,
-    trust_region.next_trial,
-    trust_region.judge,
-    trust_region.judge_and_retry,
+    trust_region.begin,
+    trust_region.iterate,
+    trust_region.conclude,
     subsets.guess,
 )
 
@@ -109,9 +109,9 @@ def _compiled_backend() -> Backend:
         _Compiled(kernels.cost, KEEP_NOTHING),
         _Compiled(kernels.cost_gradient, KEEP_NOTHING),
         _Compiled(kernels.quadratic_model),
-        _Compiled(trust_region.next_trial),
-        _Compiled(trust_region.judge),
-        _Compiled(trust_region.judge_and_retry),
+        _Compiled(trust_region.begin),
+        _Compiled(trust_region.iterate),
+        _Compiled(trust_region.conclude),
         _Compiled(subsets.guess),
     )
 

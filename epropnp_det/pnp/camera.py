@@ -164,12 +164,12 @@ class PerspectiveCamera(TensorBatch):
             by_a, by_b, _ = self.cam_mats[axis]
             by_x, by_y = factor * (by_a * aa + by_b * ba), factor * (by_a * ab + by_b * bb)
             pixels.append(clamped)
-            rows.append([by_x, by_y, -torch.addcmul(by_x * a, by_y, b)])
+            rows.append([by_x, by_y, -(by_x * a + by_y * b)])
         return Image(pixels, rows)
 
     def _pixel(self, axis: int, a: Tensor, b: Tensor) -> Tensor:
         by_a, by_b, offset = self.cam_mats[axis]
-        return torch.addcmul(torch.addcmul(offset, by_a, a), by_b, b)
+        return by_a * a + by_b * b + offset
 
     def _clamped(self, pixel: Tensor, axis: int) -> Tensor:
         if self.img_shape is None:

@@ -81,11 +81,11 @@ class HuberCost(RobustCost):
         if x2d.shape[1] < 2:
             return cls(x2d.new_zeros(len(x2d)))
         w2d = torch.ones_like(x2d) if w2d is None else w2d
-        variance = x2d.detach().var(dim=1).sum(-1)
+        variance = _variance(x2d.detach())
         usable = (variance > 0) & variance.isfinite() & w2d.detach().mean(dim=(1, 2)).isfinite()
         # The root has no derivative at zero, so other objects are replaced before it, not after.
         x2d, w2d = keep_objects(x2d, usable), keep_objects(w2d, usable)
-        variance = x2d.var(dim=1).sum(-1)
+        variance = _variance(x2d)
         spread = torch.where(usable, variance, torch.ones_like(variance)).sqrt()
         return cls(relative_delta * w2d.mean(dim=(1, 2)) * spread)
 
@@ -128,3 +128,9 @@ class CauchyCost(RobustCost):
     def delta_gradient(self, squared_norm: Tensor) -> Tensor:
         ratio = squared_norm / self.delta**2
         return self.delta * (torch.log1p(ratio) - ratio / (1 + ratio))
+
+
+def _variance(x2d: Tensor) -> Tensor:
+    """var(u) + var(v), unbiased: (B, N, 2) -> (B,). Several times as fast as torch's."""
+    offset = x2d - x2d[:, :1]  # exactly zero where the pixels coincide
+    return (offset - offset.mean(1, keepdim=True)).square().sum((1, 2)) / (x2d.shape[1] - 1)

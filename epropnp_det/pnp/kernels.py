@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from .camera import Image, PerspectiveCamera
 from .cost import RobustCost
@@ -32,6 +33,19 @@ class PackedProblem(NamedTuple):
     w2d: Tensor
     camera: PerspectiveCamera
     robust_cost: RobustCost
+
+    @property
+    def num_objects(self) -> int:
+        """M = C L, padding included."""
+        return self.w2d.shape[1] * self.w2d.shape[3]
+
+    def repeated(self, copies: int, layout: Layout) -> PackedProblem:
+        """As many copies one after the other, which are packed in this layout."""
+        return PackedProblem(
+            *(layout.repeated(planes, copies) for planes in self[:3]),
+            self.camera.repeated(copies, layout),
+            self.robust_cost.repeated(copies, layout),
+        )
 
     def rows(self, rows: slice) -> PackedProblem:
         """Some of the rows."""
@@ -101,7 +115,7 @@ def pack_transforms(pose: Tensor) -> Tensor:
 
 def cost(problem: PackedProblem, transform: Tensor) -> Tensor:
     """Robust cost of transforms (3, 4, C, 1, L) -> (C, L)."""
-    pixels = problem.camera.image(_moved(_rotated(problem, transform), transform))
+    pixels = problem.camera.image(_camera_points(problem, transform))
     _, error = _weighted_error(problem, pixels)
     return problem.robust_cost.rho(_squared_norm(error)).sum(-2)
 
@@ -114,21 +128,19 @@ def cost_gradient(problem: PackedProblem, transform: Tensor, upstream: Tensor) -
         transform: (3, 4, B, 1, K).
         upstream: (B, 1, K).
     """
-    image = problem.camera.image_with_jacobian(_moved(_rotated(problem, transform), transform))
+    image = problem.camera.image_with_jacobian(_camera_points(problem, transform))
     offset, error = _weighted_error(problem, image.pixels)
     squared_norm = _squared_norm(error)
     weight = upstream * problem.robust_cost.weight(squared_norm)
     by_error = [weight * e for e in error]
     by_pixel = [w * g for w, g in zip(problem.w2d, by_error, strict=True)]
     by_point = [
-        torch.addcmul(by_pixel[0] * by_u, by_pixel[1], by_v)
-        for by_u, by_v in zip(*image.rows, strict=True)
+        by_pixel[0] * by_u + by_pixel[1] * by_v for by_u, by_v in zip(*image.rows, strict=True)
     ]
-    by_x3d = [_dot(transform[:, axis], by_point).sum(-1) for axis in range(3)]
     by_w2d = [(g * o).sum(-1) for g, o in zip(by_error, offset, strict=True)]
     by_delta = (upstream * problem.robust_cost.delta_gradient(squared_norm)).sum(-1)
     return CostGradient(
-        torch.stack(by_x3d),
+        _by_x3d(problem, transform, by_point),
         torch.stack([-g.sum(-1) for g in by_pixel]),
         torch.stack(by_w2d),
         by_delta.sum(-1),
@@ -141,14 +153,14 @@ def quadratic_model(kind: PoseType, problem: PackedProblem, transform: Tensor) -
     The Jacobian is never put together: each entry of the normal matrix is summed on its own, which
     a compiler turns into one pass over the points.
     """
-    (u, v), (by_u, by_v), squared_norm = linear_terms(kind, problem, transform)
-    weight = problem.robust_cost.weight(squared_norm)
+    error, rows, squared_norm = linear_terms(kind, problem, transform)
+    scale = problem.robust_cost.weight(squared_norm).sqrt()
+    u, v = (scale * plane for plane in error)
+    by_u, by_v = ([scale * plane for plane in row] for row in rows)
     gradient, hessian = [], []
-    for i, (row_u, row_v) in enumerate(zip(by_u, by_v, strict=True)):
-        row_u, row_v = weight * row_u, weight * row_v
-        gradient.append(torch.addcmul(row_u * u, row_v, v).sum(-2))
-        for j in range(i + 1):
-            hessian.append(torch.addcmul(row_u * by_u[j], row_v, by_v[j]).sum(-2))
+    for i in range(kind.dof):
+        gradient.append((by_u[i] * u + by_v[i] * v).sum(-2))
+        hessian += [(by_u[i] * by_u[j] + by_v[i] * by_v[j]).sum(-2) for j in range(i + 1)]
     total = problem.robust_cost.rho(squared_norm).sum(-2)
     return QuadraticModel(
         total.flatten(), torch.stack(gradient).flatten(1), torch.stack(hessian).flatten(1)
@@ -181,6 +193,32 @@ def _transform(pose: Tensor) -> Tensor:
     return torch.cat((rotation, pose[..., :3, None]), dim=-1)
 
 
+def _camera_points(problem: PackedProblem, transform: Tensor) -> list[Tensor]:
+    """R x3d + t as three planes."""
+    if _in_one_loop(problem):
+        return _moved(_rotated(problem, transform), transform)
+    x3d = pad(problem.x3d.squeeze(-1), (0, 0, 0, 0, 0, 1), value=1.0).permute(1, 2, 0)
+    return [torch.bmm(x3d, row.squeeze(-2).transpose(0, 1)) for row in transform]
+
+
+def _by_x3d(problem: PackedProblem, transform: Tensor, by_point: list[Tensor]) -> Tensor:
+    """Sum over poses of R^T times the derivatives by R x3d + t: (3, B, N)."""
+    if _in_one_loop(problem):
+        return torch.stack([_dot(transform[:, axis], by_point).sum(-1) for axis in range(3)])
+    pairs = zip(by_point, transform, strict=True)
+    return sum(plane @ row[:3, :, 0].permute(1, 2, 0) for plane, row in pairs).permute(2, 0, 1)
+
+
+def _in_one_loop(problem: PackedProblem) -> bool:
+    """Whether products with rotations belong into the loop over points, as a compiler likes it.
+
+    On their own a CPU is several times as fast at products of matrices, which it takes many poses
+    of one object to make. A GPU might round their factors to ten bits (TF32).
+    """
+    many_poses = problem.x3d.shape[-1] == 1
+    return torch.compiler.is_compiling() or not many_poses or not problem.x3d.is_cpu
+
+
 def _rotated(problem: PackedProblem, transform: Tensor) -> list[Tensor]:
     """R x3d as three planes."""
     return [_dot(row[:3], problem.x3d) for row in transform]
@@ -193,8 +231,7 @@ def _moved(rotated: list[Tensor], transform: Tensor) -> list[Tensor]:
 
 def _dot(first: Tensor, second: Tensor | list[Tensor]) -> Tensor:
     """Sum over three planes of products."""
-    total = torch.addcmul(first[0] * second[0], first[1], second[1])
-    return torch.addcmul(total, first[2], second[2])
+    return first[0] * second[0] + first[1] * second[1] + first[2] * second[2]
 
 
 def _weighted_error(
@@ -206,4 +243,4 @@ def _weighted_error(
 
 
 def _squared_norm(error: list[Tensor]) -> Tensor:
-    return torch.addcmul(error[0] * error[0], error[1], error[1])
+    return error[0] * error[0] + error[1] * error[1]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
@@ -53,6 +54,11 @@ class Layout:
         fewest = 2 * self.lanes if self.lanes > 1 else 0
         padding = max(-batch % self.lanes, fewest - batch)
         return pad(tensor, (0, padding)).contiguous().unflatten(-1, (-1, self.lanes))
+
+    def repeated(self, planes: Tensor, copies: int) -> Tensor:
+        """Packed planes (..., C, N, L) several times, objects of the first copy first."""
+        along = -1 if self.lanes is None else -3
+        return torch.cat([planes] * copies, dim=along)
 
     def unpack_points(self, tensor: Tensor, batch: int) -> Tensor:
         """The inverse of ``points``: (D, C, N, L) -> (B, N, D)."""

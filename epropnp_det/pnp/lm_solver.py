@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from .backend import select_backend
-from .kernels import PackedProblem, pack_transform
+from .kernels import PackedProblem
 from .pose import finite_poses, pose_type_of, rotate
 from .problem import PnPProblem
 from .tensor_batch import TensorBatch, check_shape, full_precision
-from .trust_region import RIDGE, State, solve, start
+from .trust_region import RIDGE, State, solve
 
 MIN_INFORMATION = 1e-8
 """A parameter with less (a deviation above 10 km) is not determined by the points. Far less than
@@ -90,8 +91,18 @@ class LMSolver:
             problem, mean = problem.centred()
             pose = move_origin(pose, mean)
         packed = problem.pack(select_backend(self.compile, problem.camera).layout)
-        result = _result(self.minimise(packed, pose), usable)
+        result = self.solve_packed(packed, pose, usable)
         return result if mean is None else move_result(result, -mean)
+
+    def solve_packed(self, problem: PackedProblem, pose: Tensor, usable: Tensor) -> LMResult:
+        """As a call, where the numbers of all objects are finite and the poses (B, P) are poses.
+
+        Args:
+            problem: in the layout of the solver's backend.
+            pose: (B, P).
+            usable: (B,) bool: the objects that are meant.
+        """
+        return _result(self.minimise(problem, pose), usable)
 
     def minimise(self, problem: PackedProblem, pose: Tensor, final_model: bool = True) -> State:
         """The iterations alone, of as many objects as there are poses (M, P).
@@ -102,27 +113,14 @@ class LMSolver:
             final_model: whether gradient and Hessian are wanted at the end; else only pose and cost
                 belong together.
         """
-        kind, objects, backend = (
-            pose_type_of(pose),
-            len(pose),
-            select_backend(self.compile, problem.camera),
-        )
-        layout, decrease = backend.layout, self.min_relative_decrease
-        model = backend.quadratic_model(kind, problem, pack_transform(pose, layout))
-        padding = (0, 0, 0, len(model.cost) - objects)
-        state = start(torch.nn.functional.pad(pose, padding), model, self.initial_radius)
-        if self.num_iter > 0:
-            trial = backend.next_trial(kind, layout, state)
+        kind, objects = pose_type_of(pose), len(pose)
+        backend, decrease = select_backend(self.compile, problem.camera), self.min_relative_decrease
+        pose = pad(pose, (0, 0, 0, problem.num_objects - objects))
+        state, trial = backend.begin(kind, backend.layout, problem, pose, self.initial_radius)
         for _ in range(self.num_iter - 1):
-            model = backend.quadratic_model(kind, problem, trial.transform)
-            state, trial = backend.judge_and_retry(kind, layout, state, trial, model, decrease)
+            state, trial = backend.iterate(kind, backend.layout, problem, state, trial, decrease)
         if self.num_iter > 0:
-            if final_model:
-                model = backend.quadratic_model(kind, problem, trial.transform)
-            else:
-                cost = backend.cost(problem, trial.transform).flatten()
-                model = state.model._replace(cost=cost)
-            state = backend.judge(state, trial, model, decrease)
+            state = backend.conclude(kind, problem, state, trial, decrease, final_model)
         return state.first(objects)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
-from .kernels import PackedProblem
+from .kernels import PackedProblem, cost, pack_transform
 from .layout import Layout
 from .pose import PoseType, rotate
 
@@ -45,8 +47,8 @@ def draw_points(
     point = edges_at.scatter_add_(1, behind, torch.ones_like(behind)).cumsum(-1)
     order = torch.rand(num_points, num_subsets, generator=generator, **like).argsort(-1)
     order = order + num_subsets * torch.arange(num_points, device=weight.device)[:, None]
-    chosen = point.clamp(max=count - 1).mT.contiguous().index_select(0, order.flatten())
-    return chosen.unflatten(0, order.shape)
+    chosen = point.clamp(max=count - 1).int().mT.contiguous().index_select(0, order.flatten())
+    return chosen.unflatten(0, order.shape).long()
 
 
 def inclusion(weight: Tensor, count: int) -> Tensor:
@@ -54,45 +56,51 @@ def inclusion(weight: Tensor, count: int) -> Tensor:
 
     The heaviest j points get a chance of one, with the smallest j that leaves the others less.
     """
-    ordered = weight.sort(dim=-1, descending=True).values
-    rest = ordered.flip(-1).cumsum(-1).flip(-1)
-    taken = torch.arange(weight.shape[-1], dtype=weight.dtype, device=weight.device)
+    heaviest, index = weight.topk(min(count, weight.shape[-1]), dim=-1)
+    rest = weight.scatter(-1, index, 0).sum(-1, keepdim=True)
+    rest = rest + heaviest.flip(-1).cumsum(-1).flip(-1)
+    taken = torch.arange(heaviest.shape[-1], dtype=weight.dtype, device=weight.device)
     factor = (count - taken) / rest
-    fits = (factor * ordered <= 1) & (taken < count)
+    fits = factor * heaviest <= 1
     first = fits.byte().argmax(dim=-1, keepdim=True)
     return (weight * factor.gather(-1, first)).clamp(max=1)
 
 
-def gather(numbers: Tensor, points: Tensor, layout: Layout) -> Tensor:
+def gather(planes: Sequence[Tensor], points: Tensor, layout: Layout) -> list[Tensor]:
     """The numbers of chosen points, packed; all first subsets come before all second ones.
 
     Args:
-        numbers: (B, N, D).
+        planes: numbers of points with one object a row, each (D, B, N, 1).
         points: indices (n, S, B).
         layout: of what is returned.
 
     Returns:
-        (D, C, n, L), with S * B objects.
+        For each of the planes (D, C, n, L), with S * B objects.
     """
-    batch, count, dim = numbers.shape
-    first = count * torch.arange(batch, device=numbers.device)
+    batch, count = planes[0].shape[1:3]
+    first = count * torch.arange(batch, device=points.device)
     index = layout.rows((points + first).flatten(1)).transpose(0, 1)
     if batch == 0:  # the padding still needs a number to point at
-        numbers = numbers.new_zeros(1, 1, dim)
-    planes = numbers.flatten(0, 1).mT.contiguous().index_select(1, index.flatten())
-    return planes.unflatten(1, index.shape)
+        planes = [numbers.new_zeros(len(numbers), 1) for numbers in planes]
+    return [
+        numbers.flatten(1).index_select(1, index.flatten()).unflatten(1, index.shape)
+        for numbers in planes
+    ]
 
 
-def guess(kind: PoseType, problem: PackedProblem, uniform: Tensor) -> Tensor:
+def guess(
+    kind: PoseType, problem: PackedProblem, uniform: Tensor, layout: Layout
+) -> tuple[Tensor, Tensor]:
     """The mean point on the mean bearing, at the depth that fits their spreads.
 
     Args:
         kind: pose type.
         problem: M = C L packed objects.
         uniform: random numbers in [0, 1) for the rotation, (dof - 3, C, L).
+        layout: of the problem.
 
     Returns:
-        Poses (M, P).
+        Poses (M, P), and the cost of each, (M,).
     """
     count = max(problem.x3d.shape[-2], 1)
     bearings = torch.stack(problem.camera.bearings(list(problem.x2d)))
@@ -107,4 +115,5 @@ def guess(kind: PoseType, problem: PackedProblem, uniform: Tensor) -> Tensor:
     centre, mean, uniform = (planes.flatten(1).mT for planes in (centre, mean, uniform))
     pose = torch.cat((centre, kind.uniform_rotation(uniform)), dim=-1)
     offset = rotate(pose, mean[:, None])[:, 0]
-    return torch.cat((centre - offset, pose[:, 3:]), dim=-1)
+    pose = torch.cat((centre - offset, pose[:, 3:]), dim=-1)
+    return pose, cost(problem, pack_transform(pose, layout)).flatten()

@@ -63,6 +63,10 @@ class TensorBatch:
         """
         return self._unchecked(lambda tensor: layout.objects(tensor, copies))
 
+    def repeated(self, copies: int, layout: Layout) -> Self:
+        """A packed copy several times, one after the other."""
+        return self._unchecked(lambda tensor: layout.repeated(tensor, copies))
+
     def rows(self, rows: slice) -> Self:
         """Some of the rows of a packed copy."""
         return self._unchecked(lambda tensor: tensor[..., rows, :, :])

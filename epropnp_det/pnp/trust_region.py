@@ -1,4 +1,4 @@
-"""One trial of Levenberg-Marquardt with a trust region per object."""
+"""Levenberg-Marquardt with a trust region per object, trial by trial."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .kernels import QuadraticModel, pack_transform
+from .kernels import PackedProblem, QuadraticModel, cost, pack_transform, quadratic_model
 from .layout import Layout
 from .pose import PoseType
 
@@ -93,17 +93,43 @@ def judge(state: State, trial: Trial, model: QuadraticModel, min_decrease: float
     )
 
 
-def judge_and_retry(
+def begin(
+    kind: PoseType, layout: Layout, problem: PackedProblem, pose: Tensor, radius: float
+) -> tuple[State, Trial]:
+    """Where the objects of a problem stand at poses (M, P), and the first trial."""
+    model = quadratic_model(kind, problem, pack_transform(pose, layout))
+    state = start(pose, model, radius)
+    return state, next_trial(kind, layout, state)
+
+
+def iterate(
     kind: PoseType,
     layout: Layout,
+    problem: PackedProblem,
     state: State,
     trial: Trial,
-    model: QuadraticModel,
     min_decrease: float,
 ) -> tuple[State, Trial]:
-    """Both in one, which compiled code likes."""
+    """Judge a trial and make the next one."""
+    model = quadratic_model(kind, problem, trial.transform)
     state = judge(state, trial, model, min_decrease)
     return state, next_trial(kind, layout, state)
+
+
+def conclude(
+    kind: PoseType,
+    problem: PackedProblem,
+    state: State,
+    trial: Trial,
+    min_decrease: float,
+    with_model: bool,
+) -> State:
+    """Judge the last trial; without a model only pose and cost belong together afterwards."""
+    if with_model:
+        model = quadratic_model(kind, problem, trial.transform)
+    else:
+        model = state.model._replace(cost=cost(problem, trial.transform).flatten())
+    return judge(state, trial, model, min_decrease)
 
 
 def solve(model: QuadraticModel, damping: list[Tensor] | float) -> list[Tensor]:

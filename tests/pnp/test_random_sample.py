@@ -49,13 +49,13 @@ def test_one_heavy_point_does_not_fill_the_subsets(make_problem):
     w2d[:, 0] *= 1e4
     robust = HuberCost(torch.ones(8, dtype=w2d.dtype))
     heavy = PnPProblem(problem.x3d, problem.x2d, w2d, problem.camera, robust)
-    found = RandomSampleSolver(num_iter=40).propose(heavy)
+    found = RandomSampleSolver(num_solved=64, num_iter=100).propose(heavy)
     assert largest_offset(problem, found, pose).max() < 0.1
 
 
 def test_extra_pose_competes(make_problem, dof):
     problem, pose = make_problem(noise=0.0, dof=dof)
-    solver = RandomSampleSolver(dof, num_proposals=1, num_iter=0)
+    solver = RandomSampleSolver(dof, num_proposals=1, num_iter=0, num_finalists=1)
     assert_close(solver.propose(problem, pose), pose, rtol=1e-12, atol=1e-12)
     worse = pose.clone()
     worse[:, 2] += 1000

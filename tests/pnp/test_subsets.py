@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from epropnp_det.pnp.layout import Layout
+from epropnp_det.pnp.layout import OBJECT_ROWS, Layout
 from epropnp_det.pnp.subsets import draw_points, gather, inclusion
 
 WEIGHTS = torch.tensor([[1.0] * 10, [100.0, 30, *[1.0] * 8], [0.0] * 5 + [1.0] * 5]).double()
@@ -56,7 +56,8 @@ def test_few_points_are_all_taken():
 def test_gather_is_indexing(layout):
     numbers = torch.randn(3, 10, 7)
     points = draw_points(torch.rand(3, 10), 5, 4)
-    gathered = layout.unpack_points(gather(numbers, points, layout), 15)
+    planes = OBJECT_ROWS.points(numbers).split((3, 4))
+    gathered = layout.unpack_points(torch.cat(gather(planes, points, layout)), 15)
     for b in range(3):
         for s in range(5):
             assert torch.equal(gathered[s * 3 + b], numbers[b, points[:, s, b]])
