@@ -39,17 +39,20 @@ def ray_box_interval(
 class VolumeCenter:
     """Mean of the pixels that a 3D box covers inside the image, weighted by its thickness there.
 
-    The thickness of a pixel is the far minus the near depth of its ray through the box, the near
-    depth clipped at ``z_min`` (EPro-PnP-Det, arXiv 2303.12787). The mean is taken over
-    ``resolution`` x ``resolution`` rays spread evenly over the 2D box.
+    The thickness of a pixel is the far minus the near depth of the ray through its centre, the
+    near depth clipped at ``z_min`` (EPro-PnP-Det, arXiv 2303.12787). Like the published targets,
+    the mean is taken over the pixels of the image; along a side of more than ``max_rays`` pixels,
+    over that many positions, spread evenly.
 
     Args:
-        resolution: rays along each side of the 2D box.
+        render_stride: distance of neighbouring rays, in pixels.
+        max_rays: most rays along a side of a 2D box, which bounds the cost of large ones.
         z_min: nearest depth that counts, in metres.
     """
 
-    def __init__(self, resolution: int = 32, z_min: float = 0.01) -> None:
-        self.resolution = resolution
+    def __init__(self, render_stride: float = 1.0, max_rays: int = 64, z_min: float = 0.01) -> None:
+        self.render_stride = render_stride
+        self.max_rays = max_rays
         self.z_min = z_min
 
     def __call__(self, boxes_3d: Tensor, boxes_2d: Tensor, cam_mat: Tensor) -> Tensor:
@@ -63,17 +66,25 @@ class VolumeCenter:
         Returns:
             (G, 2) target centres (u, v) in pixels; the centre of the 2D box where no ray hits.
         """
-        steps = torch.arange(self.resolution, dtype=boxes_2d.dtype, device=boxes_2d.device)
-        steps = (steps + 0.5) / self.resolution
-        grid = torch.cartesian_prod(steps, steps)
-        corner, size = boxes_2d[:, None, :2], boxes_2d[:, None, 2:] - boxes_2d[:, None, :2]
-        pixels = corner + grid * size
+        pixels, within = self._raster(boxes_2d)
         ones = torch.ones_like(pixels[..., :1])
         rays = torch.cat([pixels, ones], -1) @ torch.linalg.inv(cam_mat).T
         rays = rays / rays[..., 2:]
 
         near, far = ray_box_interval(rays, boxes_3d[:, :3], boxes_3d[:, 3:6], boxes_3d[:, 6])
-        thickness = (far - near.clamp(min=self.z_min)).clamp(min=0)[..., None]
+        thickness = ((far - near.clamp(min=self.z_min)).clamp(min=0) * within)[..., None]
         total = thickness.sum(1)
         centroid = (thickness * pixels).sum(1) / total.clamp(min=1e-9)
         return torch.where(total > 0, centroid, (boxes_2d[:, :2] + boxes_2d[:, 2:]) / 2)
+
+    def _raster(self, boxes_2d: Tensor) -> tuple[Tensor, Tensor]:
+        """Pixels (G, R, 2) spread over the 2D boxes, and which of them (G, R) lie within."""
+        first = (boxes_2d[:, None, :2] / self.render_stride).floor()
+        extent = (boxes_2d[:, None, 2:] / self.render_stride).ceil() - first
+        num = extent.clamp(1, self.max_rays)
+        index = torch.arange(int(num.max()) if len(num) else 0, device=num.device)[:, None]
+        position = (first + (index + 0.5) * extent / num) * self.render_stride
+        within = index < num
+        (u, v), (within_u, within_v) = position.unbind(-1), within.unbind(-1)
+        pixels = torch.stack(torch.broadcast_tensors(u[:, :, None], v[:, None]), -1)
+        return pixels.flatten(1, 2), (within_u[:, :, None] & within_v[:, None]).flatten(1)

@@ -28,37 +28,33 @@ def rotation(yaw: float) -> np.ndarray:
     return np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
 
 
-def crossings(ray: np.ndarray, box) -> list[float]:
-    """Depths at which a ray's line meets the faces of a box, one face plane at a time."""
+def crossings(rays: np.ndarray, box) -> tuple[np.ndarray, np.ndarray]:
+    """Least and greatest depth at which rays meet a face of a box; inf, -inf where they miss."""
     center, half, turn = np.array(box[:3]), np.array(box[3:6]) / 2, rotation(box[6])
-    depths = []
+    near, far = np.full(len(rays), np.inf), np.full(len(rays), -np.inf)
     for axis in range(3):
         for side in (-1, 1):
             normal = turn[:, axis]
-            depth = normal @ (center + side * half[axis] * normal) / (normal @ ray)
-            in_box = turn.T @ (depth * ray - center)
+            depth = normal @ (center + side * half[axis] * normal) / (rays @ normal)
+            in_box = (depth[:, None] * rays - center) @ turn
             others = [i for i in range(3) if i != axis]
-            if all(abs(in_box[i]) <= half[i] + 1e-12 for i in others):
-                depths.append(depth)
-    return depths
+            met = (abs(in_box[:, others]) <= half[others] + 1e-12).all(1)
+            near = np.where(met, np.minimum(near, depth), near)
+            far = np.where(met, np.maximum(far, depth), far)
+    return near, far
 
 
-def slow_center(box, bbox, resolution: int) -> list[float]:
-    """Centroid of the thickness, pixel by pixel."""
-    total, moment = 0.0, np.zeros(2)
-    for i in range(resolution):
-        for j in range(resolution):
-            pixel = np.array(
-                [
-                    bbox[0] + (i + 0.5) / resolution * (bbox[2] - bbox[0]),
-                    bbox[1] + (j + 0.5) / resolution * (bbox[3] - bbox[1]),
-                ]
-            )
-            depths = crossings(np.linalg.inv(CAM) @ [*pixel, 1.0], box)
-            if depths:
-                thickness = max(max(depths) - max(min(depths), 0.01), 0.0)
-                total, moment = total + thickness, moment + thickness * pixel
-    return (moment / total).tolist()
+def slow_center(box, stride: float = 1.0) -> tuple[list[float], list[float]]:
+    """Centroid of the thickness over all pixels of the image, and the 2D box of those met."""
+    u, v = (np.arange(size / stride) * stride + stride / 2 for size in WHOLE_IMAGE[2:])
+    pixels = np.stack(np.meshgrid(u, v), -1).reshape(-1, 2)
+    rays = np.insert(pixels, 2, 1.0, axis=1) @ np.linalg.inv(CAM).T
+    near, far = crossings(rays, box)
+    thickness = np.maximum(far - np.maximum(near, 0.01), 0.0)
+    met = pixels[thickness > 0]
+    # A box ends within its outermost pixels.
+    bbox = [*(met.min(0) - 0.3 * stride), *(met.max(0) + 0.2 * stride)]
+    return np.average(pixels, axis=0, weights=thickness).tolist(), bbox
 
 
 def image_box(box) -> list[float]:
@@ -79,22 +75,37 @@ def project(points: np.ndarray) -> np.ndarray:
     return (points / points[:, 2:] @ CAM.T)[:, :2]
 
 
-def center(boxes, bboxes, dtype=torch.float64, resolution: int = 32) -> torch.Tensor:
-    return VolumeCenter(resolution)(
+def center(boxes, bboxes, dtype=torch.float64, **settings) -> torch.Tensor:
+    return VolumeCenter(**settings)(
         torch.as_tensor(boxes, dtype=dtype).reshape(-1, 7),
         torch.as_tensor(bboxes, dtype=dtype).reshape(-1, 4),
         torch.as_tensor(CAM, dtype=dtype),
     )
 
 
+@pytest.mark.parametrize("stride", [0.5, 1.0, 4.0])
 @pytest.mark.parametrize("box", VISIBLE.values(), ids=VISIBLE.keys())
-def test_agrees_with_face_planes(box):
-    bbox = image_box(box)
-    expected = slow_center(box, bbox, resolution=10)
-    result = center(box, bbox, resolution=10)[0].tolist()
-    assert result == pytest.approx(expected, abs=1e-7)
-    single = center(box, bbox, torch.float32, resolution=10)[0].tolist()
+def test_agrees_with_face_planes_at_every_pixel(box, stride):
+    expected, bbox = slow_center(box, stride)
+    settings = dict(render_stride=stride, max_rays=1000)
+    assert center(box, bbox, **settings)[0].tolist() == pytest.approx(expected, abs=1e-7)
+    single = center(box, bbox, torch.float32, **settings)[0].tolist()
     assert single == pytest.approx(expected, abs=1e-2)
+
+
+@pytest.mark.parametrize("box", [AHEAD, PARTLY_BEHIND, AROUND_CAMERA])
+def test_large_boxes_need_no_ray_at_every_pixel(box):
+    expected, bbox = slow_center(box)
+    assert max(bbox[2] - bbox[0], bbox[3] - bbox[1]) > 64
+    assert center(box, bbox)[0].tolist() == pytest.approx(expected, abs=0.05)
+
+
+def test_rays_of_a_large_box_are_bounded_and_spread_evenly():
+    pixels, within = VolumeCenter(max_rays=4)._raster(torch.tensor([[9.5, 2.0, 30, 4.5]]))
+    u, v = pixels[0, within[0]].T
+    assert sorted(set(u.tolist())) == pytest.approx([9 + 21 * k / 8 for k in (1, 3, 5, 7)])
+    assert sorted(set(v.tolist())) == [2.5, 3.5, 4.5]
+    assert within.sum() == 12
 
 
 @pytest.mark.parametrize("box", [AHEAD, CUT_BY_IMAGE], ids=["ahead", "cut by the image border"])

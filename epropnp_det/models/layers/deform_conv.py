@@ -1,0 +1,79 @@
+"""Modulated deformable convolution that is fast without a GPU."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from mmcv.ops import ModulatedDeformConv2dPack
+from mmdet3d.registry import MODELS
+from torch import Tensor
+
+
+def bilinear_corners(points: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """The cells from which a map, zero outside, is interpolated bilinearly.
+
+    Args:
+        points: (..., 2) positions (row, column) in cells; a cell's centre is an integer.
+        size: (H, W) of the map.
+
+    Returns:
+        Indices (..., 4) into the H * W cells, row by row, and the weights (..., 4) of these cells;
+        zero where a corner lies outside or the position is not finite.
+    """
+    limit = torch.tensor(size, device=points.device) - 1
+    first = points.floor()
+    fraction = points - first
+    # Of both axes, the lower and the upper neighbour: (..., 2 axes, 2 neighbours).
+    cell = torch.stack([first, first + 1], -1)
+    weight = torch.stack([1 - fraction, fraction], -1)
+    weight = weight.where((cell >= 0) & (cell <= limit[:, None]), 0.0)
+    row, column = cell.long().clamp(min=0).minimum(limit[:, None]).unbind(-2)
+    index = row[..., :, None] * size[1] + column[..., None, :]
+    weight = weight[..., 0, :, None] * weight[..., 1, None, :]
+    return index.flatten(-2), weight.flatten(-2)
+
+
+@MODELS.register_module()
+class GatherDCNv2(ModulatedDeformConv2dPack):
+    """DCNv2 (Zhu et al., arXiv 1811.11168) with mmcv's parameters and its kernel, except on a CPU.
+
+    There mmcv's kernel visits one number after the other. Here every sample is a weighted sum of
+    four rows of the map, with the channels last, and the convolution a matrix product.
+
+    Args:
+        *args, **kwargs: see :class:`mmcv.ops.ModulatedDeformConv2dPack`.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve (B, C, H, W) to (B, C', H', W')."""
+        if x.device.type != "cpu" or self.groups * self.deform_groups > 1:
+            return super().forward(x)
+        size, channels = x.shape[-2:], x.shape[1]
+        offset = self.conv_offset(x).permute(0, 2, 3, 1)  # (B, H', W', 3 * taps)
+        taps = offset.shape[-1] // 3
+        shift, mask = offset.split([2 * taps, taps], dim=-1)
+        index, weight = bilinear_corners(
+            self._taps(offset.shape[1:3]) + shift.unflatten(-1, (taps, 2)), size
+        )
+        index = index + torch.arange(len(x))[:, None, None, None, None] * size.numel()
+        weight = weight * mask.sigmoid()[..., None]
+
+        rows = x.permute(0, 2, 3, 1).reshape(-1, channels).to(weight)
+        sampled = F.embedding_bag(
+            index.reshape(-1, 4), rows, per_sample_weights=weight.reshape(-1, 4), mode="sum"
+        )
+        sampled = sampled.view(*offset.shape[:3], taps * channels).to(self.weight)
+        kernel = self.weight.permute(0, 2, 3, 1).flatten(1)
+        return F.linear(sampled, kernel, self.bias).permute(0, 3, 1, 2)
+
+    def _taps(self, out_size: tuple[int, int]) -> Tensor:
+        """(H', W', taps, 2) rows and columns from which a plain convolution would take."""
+        rows, columns = (
+            (torch.arange(cells) * stride - padding)[:, None] + torch.arange(kernel) * dilation
+            for cells, stride, padding, kernel, dilation in zip(
+                out_size, self.stride, self.padding, self.kernel_size, self.dilation, strict=True
+            )
+        )
+        grid = torch.broadcast_tensors(rows[:, None, :, None], columns[None, :, None, :])
+        # Half precision cannot tell neighbours in a wide map.
+        return torch.stack(grid, -1).flatten(2, 3).float()
