@@ -48,8 +48,8 @@ def paint(cfg: Config, args: argparse.Namespace) -> None:
 def augment(cfg: Config) -> None:
     if "tta_model" not in cfg or "tta_pipeline" not in cfg:
         raise UserError(
-            "--tta is not available for this config yet, since it has no tta_model and "
-            "tta_pipeline: leave --tta out."
+            "--tta needs tta_model and tta_pipeline in the config; see "
+            "configs/_base_/datasets/nus_mono3d.py."
         )
     cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
     cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)

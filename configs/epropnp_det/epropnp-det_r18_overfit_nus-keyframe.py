@@ -6,6 +6,7 @@
 #   python tools/train.py configs/epropnp_det/epropnp-det_r18_overfit_nus-keyframe.py
 _base_ = "./epropnp-det_r18_fpn_small_nus-mono3d.py"
 
+crop = dict(type="CropTopRows", rows=_base_.top_rows)
 half_size = dict(type="ResizeMono3D", scale=(800, 336))
 train_dataloader = dict(
     batch_size=2,
@@ -15,8 +16,9 @@ train_dataloader = dict(
         pipeline=[
             _base_.load_image,
             _base_.load_annotations,
-            dict(type="CropTopRows", rows=_base_.top_rows),
+            crop,
             half_size,
+            _base_.load_points,
             _base_.pack_train,
         ]
     ),
@@ -25,15 +27,11 @@ val_dataloader = dict(
     num_workers=1,
     dataset=dict(
         ann_file=f"{_base_.info_dir}/nuscenes_infos_train.pkl",
-        pipeline=[
-            _base_.load_image,
-            dict(type="CropTopRows", rows=_base_.top_rows),
-            half_size,
-            dict(type="Pack3DDetInputs", keys=["img"]),
-        ],
+        pipeline=[_base_.load_image, crop, half_size, _base_.pack_test],
     ),
 )
 test_dataloader = val_dataloader
+tta_pipeline = [_base_.load_image, crop, half_size, _base_.flip_views]
 
 val_evaluator = dict(
     ann_file=f"{_base_.info_path}/nuscenes_infos_train.pkl",

@@ -15,6 +15,7 @@ train_dataloader = dict(
             _base_.load_annotations,
             crop,
             dict(type="RandomFlipMono3D", prob=0.5),
+            _base_.load_points,
             _base_.pack_train,
         ],
     ),
@@ -24,10 +25,11 @@ val_dataloader = dict(
     dataset=dict(
         data_root=data_root,
         ann_file="nuscenes_infos_val.pkl",
-        pipeline=[_base_.load_image, crop, dict(type="Pack3DDetInputs", keys=["img"])],
+        pipeline=[_base_.load_image, crop, _base_.pack_test],
     ),
 )
 test_dataloader = val_dataloader
+tta_pipeline = [_base_.load_image, crop, _base_.flip_views]
 
 val_evaluator = dict(data_root=data_root, ann_file=f"{data_root}/nuscenes_infos_val.pkl")
 test_evaluator = val_evaluator

@@ -28,10 +28,15 @@ class NetworkInputVisualizationHook(Det3DVisualizationHook):
         data_batch: dict,
         outputs: Sequence[Det3DDataSample],
     ) -> None:
-        """Paint the predictions on the loaded images of the batch, (3, H, W) uint8 in BGR each."""
+        """Paint the predictions on the loaded images of the batch, (3, H, W) uint8 in BGR each.
+
+        With test-time augmentation those are the images of the first view.
+        """
         if not self.draw:
             return
-        for image, sample in zip(data_batch["inputs"]["img"], outputs, strict=True):
+        inputs = data_batch["inputs"]
+        images = (inputs[0] if isinstance(inputs, list) else inputs)["img"]
+        for image, sample in zip(images, outputs, strict=True):
             out_file = self.test_out_dir and str(
                 Path(self.test_out_dir, Path(sample.img_path).name)
             )

@@ -2,17 +2,30 @@
 
 from .dense_heads import FCOSEmbHead
 from .detectors import EProPnPDet
-from .losses import MonteCarloPoseLoss
-from .pnp_heads import DeformPnPHead
+from .layers import GatherDCNv2
+from .losses import (
+    CoordinateNLLLoss,
+    CoordinateSmoothL1Loss,
+    MixtureNLLLoss,
+    MonteCarloPoseLoss,
+)
+from .pnp_heads import AuxiliaryHead, DeformPnPHead
 from .targets import CenterPointAssigner, VolumeCenter
 from .task_modules import EProPnPDecoder, MultiClassLogDimCoder
+from .test_time_augmentation import EProPnPTTA
 
 __all__ = [
+    "AuxiliaryHead",
     "CenterPointAssigner",
+    "CoordinateNLLLoss",
+    "CoordinateSmoothL1Loss",
     "DeformPnPHead",
     "EProPnPDecoder",
     "EProPnPDet",
+    "EProPnPTTA",
     "FCOSEmbHead",
+    "GatherDCNv2",
+    "MixtureNLLLoss",
     "MonteCarloPoseLoss",
     "MultiClassLogDimCoder",
     "VolumeCenter",

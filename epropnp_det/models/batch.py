@@ -80,3 +80,45 @@ class ObjectTruth(NamedTuple):
     def take(self, index: Tensor) -> ObjectTruth:
         """The objects at ``index`` (S,)."""
         return ObjectTruth(*(field[index] for field in self))
+
+
+class ImagePoints(NamedTuple):
+    """K LiDAR points that the images of a batch show.
+
+    Attributes:
+        xyz: (K, 3) in the camera frame of their image, in metres.
+        pixel: (K, 2) where they are seen (u, v), in network-input pixels.
+        img_ind: (K,) image of each point, ascending.
+    """
+
+    xyz: Tensor
+    pixel: Tensor
+    img_ind: Tensor
+
+    @classmethod
+    def from_images(cls, points: Sequence[Tensor], views: Views) -> ImagePoints:
+        """Project the points (M_b, 3) of each image, all in front of its camera, in metres."""
+        counts = torch.tensor([len(xyz) for xyz in points], device=views.cam_mats.device)
+        img_ind = torch.arange(len(points), device=counts.device).repeat_interleave(counts)
+        xyz = torch.cat(list(points)).to(views.cam_mats)
+        # No matrix product: autocast would round pixels to half precision.
+        rays = (views.cam_mats[img_ind] * xyz[:, None]).sum(-1)
+        return cls(xyz, rays[:, :2] / rays[:, 2:], img_ind)
+
+
+class AuxiliaryTruth(NamedTuple):
+    """What the auxiliary losses of S samples learn from.
+
+    Attributes:
+        objects: the G ground-truth objects of the batch.
+        bboxes: (G, 4) their 2D boxes (x1, y1, x2, y2), in network-input pixels.
+        img_ind: (G,) their images.
+        gt_ind: (S,) object of each sample.
+        points: LiDAR points, or None where none were loaded.
+    """
+
+    objects: ObjectTruth
+    bboxes: Tensor
+    img_ind: Tensor
+    gt_ind: Tensor
+    points: ImagePoints | None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..errors import UserError
+
 
 @dataclass(frozen=True)
 class TrainSettings:
@@ -30,6 +32,15 @@ class TestSettings:
         score_thr: least class score times centerness of an object.
         max_per_img: most objects in an image.
         solver_iters: Levenberg-Marquardt iterations from the best initial pose.
+        mc_scoring_ratio: share of the Monte Carlo score, the posterior's own expectation, in the
+            3D score; the rest is the network's.
+        mc_samples: pose samples of an object, over all rounds; drawn only where they are needed.
+        mc_rounds: rounds of adaptive importance sampling.
+        return_correspondences: attach each box's correspondences to ``pred_instances_3d``.
+        return_posterior: attach the posterior of its pose; :class:`PosePredictor` names the fields.
+
+    Raises:
+        UserError: ``mc_scoring_ratio`` is not between 0 and 1.
     """
 
     __test__ = False  # not a test case, whatever its name says to pytest
@@ -37,3 +48,14 @@ class TestSettings:
     score_thr: float = 0.04
     max_per_img: int = 256
     solver_iters: int = 5
+    mc_scoring_ratio: float = 0.0
+    mc_samples: int = 512
+    mc_rounds: int = 4
+    return_correspondences: bool = False
+    return_posterior: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.mc_scoring_ratio <= 1:
+            raise UserError(
+                f"test_cfg.mc_scoring_ratio is {self.mc_scoring_ratio}: give one between 0 and 1."
+            )

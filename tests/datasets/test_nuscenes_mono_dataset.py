@@ -107,7 +107,8 @@ def _mono(root, ann_file, **kwargs) -> NuScenesMonoDataset:
 @pytest.fixture
 def train_pipeline(repo_root):
     """Function that gives the shipped training pipeline with some arguments replaced."""
-    shipped = Config.fromfile(repo_root / "configs/_base_/datasets/nus_mono3d.py").train_pipeline
+    path = repo_root / "configs/_base_/datasets/nus_mono3d_lidar.py"
+    shipped = Config.fromfile(path).train_pipeline
 
     def make(**replaced) -> list[dict]:
         assert replaced.keys() <= {step["type"] for step in shipped}

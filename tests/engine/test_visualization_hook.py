@@ -50,6 +50,14 @@ def test_boxes_lie_on_the_network_input(hook, tmp_path):
     assert 9 < np.ptp(rows) < 18
 
 
+def test_first_view_is_painted(hook, tmp_path):
+    data, sample = batch("a.png")
+    black = {"img": [torch.zeros_like(data["inputs"]["img"][0])]}
+    hook.after_test_iter(None, 0, {"inputs": [data["inputs"], black]}, [sample])
+    image = mmcv.imread(tmp_path / "painted/a.png").astype(int)
+    assert np.median(image) == pytest.approx(128, abs=5)
+
+
 def test_nothing_is_painted_unasked(hook, tmp_path):
     hook.draw = False
     data, sample = batch("a.png")

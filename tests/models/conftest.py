@@ -1,4 +1,4 @@
-"""A small network, and images with ground truth to train it on."""
+"""A small network with images to train it on, and the published one with its reference outputs."""
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -14,6 +14,11 @@ from mmengine.structures import InstanceData
 from torch import nn
 
 import epropnp_det.models  # noqa: F401  registers the modules
+from epropnp_det.models.batch import Views
+from epropnp_det.models.objects import ObjectQueries
+from epropnp_det.models.settings import TestSettings
+from epropnp_det.pnp import HuberCost, PerspectiveCamera, PnPProblem
+from epropnp_det.zoo.convert import convert_weights
 
 IMG_SIZE = (256, 128)
 CAM_MAT = [[200.0, 0.0, 128.0], [0.0, 200.0, 64.0], [0.0, 0.0, 1.0]]
@@ -85,3 +90,120 @@ def make_sample() -> SampleMaker:
         return sample
 
     return make
+
+
+# The published networks, small and with random weights, on two real images.
+PUBLISHED_CONFIGS = dict(
+    v2="epropnp-det-v2_r101-dcn_fpn_4xb3-12e_nus-mono3d.py",
+    v1b="epropnp-det-v1b-220411_r101-dcn_fpn_4xb3-12e_nus-mono3d.py",
+)
+PUBLISHED_SIZES = dict(
+    backbone=dict(depth=50, base_channels=8),
+    neck=dict(in_channels=[64, 128, 256], out_channels=64),
+    dense_head=dict(in_channels=64, feat_channels=64, emb_channels=64, centerness_channels=32),
+    bbox_head=dict(
+        in_channels=64,
+        channels=64,
+        num_heads=4,
+        num_points=8,
+        features=dict(level_channels=(64, 32, 32)),
+        point_sampler=dict(feedforward_channels=128, dropout=0.0),
+        point_transformer=dict(feedforward_channels=64, dropout=0.0),
+    ),
+)
+
+
+def load_arrays(path: Path) -> dict[str, torch.Tensor]:
+    with np.load(path) as arrays:
+        return {name: torch.from_numpy(arrays[name]) for name in arrays}
+
+
+@pytest.fixture(scope="module")
+def published_version() -> str:
+    """Which published network the fixtures below are of; a test module may override it."""
+    return "v2"
+
+
+@pytest.fixture(scope="module")
+def reference(golden_dir: Path, published_version: str) -> dict[str, torch.Tensor]:
+    return load_arrays(golden_dir / f"public_det_{published_version}_outputs.npz")
+
+
+@pytest.fixture(scope="module")
+def training(golden_dir: Path) -> dict[str, torch.Tensor]:
+    return load_arrays(golden_dir / "public_det_v2_losses.npz")
+
+
+@pytest.fixture(scope="module")
+def published_weights(golden_dir: Path, published_version: str) -> dict[str, torch.Tensor]:
+    path = golden_dir / f"public_det_{published_version}_weights.pth"
+    return torch.load(path, weights_only=True)["state_dict"]
+
+
+@pytest.fixture
+def untrained_network(repo_root: Path, published_version: str) -> nn.Module:
+    name = PUBLISHED_CONFIGS[published_version]
+    config = Config.fromfile(repo_root / "configs/epropnp_det" / name)
+    config.merge_from_dict(dict(model=PUBLISHED_SIZES))
+    return MODELS.build(config.model)
+
+
+@pytest.fixture
+def weights(
+    published_weights: dict[str, torch.Tensor], untrained_network: nn.Module
+) -> dict[str, torch.Tensor]:
+    """The published weights under our names."""
+    return convert_weights(published_weights, untrained_network)
+
+
+@pytest.fixture
+def network(untrained_network: nn.Module, weights: dict[str, torch.Tensor]) -> nn.Module:
+    untrained_network.load_state_dict(weights)
+    return untrained_network.eval()
+
+
+@pytest.fixture
+def feats(network: nn.Module, reference: dict[str, torch.Tensor]) -> Sequence[torch.Tensor]:
+    with torch.no_grad():
+        return network.extract_feat(dict(imgs=reference["img"]))
+
+
+@pytest.fixture
+def views(reference: dict[str, torch.Tensor]) -> Views:
+    cam_mats = reference["img_transform"].double() @ reference["cam2img_original"].double()
+    return Views(cam_mats.float(), reference["img_shape"].flip(-1).float())
+
+
+@pytest.fixture
+def selected(
+    network: nn.Module, feats: Sequence[torch.Tensor], reference: dict[str, torch.Tensor]
+) -> ObjectQueries:
+    """Our selection in the reference's order: it took the best 48 of both images together."""
+    head = network.dense_head
+    num = len(reference["obj_img_ind"])
+    with torch.no_grad():
+        outputs = head(feats)
+        scores = outputs.cls_logit.sigmoid() * outputs.centerness_logit.sigmoid()[..., None]
+        threshold = scores.flatten().topk(num).values[-1].item()
+        head.test_settings = TestSettings(score_thr=threshold, max_per_img=num)
+        objects = head.select(outputs)
+    rank = reference["obj_img_ind"].argsort(stable=True).argsort()
+    return ObjectQueries(**{name: field[rank] for name, field in vars(objects).items()})
+
+
+@pytest.fixture
+def problem_in_original_pixels(
+    reference: dict[str, torch.Tensor],
+) -> Callable[..., PnPProblem]:
+    """Pose problems as the reference does: their border is that of the image before the crop."""
+
+    def pose(
+        x3d: torch.Tensor, x2d: torch.Tensor, w2d: torch.Tensor, img_ind: torch.Tensor
+    ) -> PnPProblem:
+        """``x2d`` in pixels of the original image."""
+        camera = PerspectiveCamera(
+            reference["cam2img_original"][img_ind], reference["ori_shape"][img_ind].float()
+        )
+        return PnPProblem(x3d, x2d, w2d, camera, HuberCost.adaptive(x2d, w2d))
+
+    return pose

@@ -24,4 +24,4 @@ def test_config_reaches_both_heads(build):
     assert model.dense_head.test_settings == TestSettings(**test)
     pnp = model.bbox_head.pnp
     assert (pnp.solver.refine.num_iter, pnp.mc_samples, pnp.num_iter) == (3, 20, 2)
-    assert model.bbox_head.test_solver.refine.num_iter == 6
+    assert model.bbox_head.pose_predictor.pnp.solver.refine.num_iter == 6

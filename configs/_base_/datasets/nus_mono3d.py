@@ -39,11 +39,16 @@ train_pipeline = [
     dict(type="mmdet.PhotoMetricDistortion"),
     pack_train,
 ]
-test_pipeline = [
-    load_image,
-    dict(type="CropTopRows", rows=top_rows),
-    dict(type="Pack3DDetInputs", keys=["img"]),
-]
+pack_test = dict(type="Pack3DDetInputs", keys=["img"])
+test_pipeline = [load_image, dict(type="CropTopRows", rows=top_rows), pack_test]
+
+# Test-time augmentation: the image and its mirror image.
+flip_views = dict(
+    type="TestTimeAug",
+    transforms=[[dict(type="RandomFlipMono3D", prob=p) for p in (0.0, 1.0)], [pack_test]],
+)
+tta_pipeline = [load_image, dict(type="CropTopRows", rows=top_rows), flip_views]
+tta_model = dict(type="EProPnPTTA")
 
 train_dataloader = dict(
     batch_size=3,

@@ -18,7 +18,7 @@ model = dict(
         norm_cfg=dict(type="BN", requires_grad=False),
         norm_eval=True,
         style="pytorch",
-        dcn=dict(type="DCNv2", deform_groups=1, fallback_on_stride=False),
+        dcn=dict(type="GatherDCNv2", deform_groups=1, fallback_on_stride=False),
         stage_with_dcn=(False, False, True, True),
         init_cfg=dict(type="Pretrained", checkpoint="torchvision://resnet101"),
     ),
@@ -42,6 +42,7 @@ model = dict(
         ),
         loss_centerness=dict(type="mmdet.CrossEntropyLoss", use_sigmoid=True, loss_weight=1.0),
         loss_center=dict(type="mmdet.SmoothL1Loss", beta=1.0, loss_weight=1.0),
+        loss_bbox=dict(type="mmdet.GIoULoss", loss_weight=0.5),
     ),
     bbox_head=dict(
         type="DeformPnPHead",
@@ -86,6 +87,21 @@ model = dict(
         loss_reg_orient_weight=0.05,
         loss_velocity=dict(type="mmdet.SmoothL1Loss", loss_weight=0.05),
         loss_attr=dict(type="mmdet.CrossEntropyLoss", loss_weight=0.5),
+        auxiliary=dict(
+            type="AuxiliaryHead",
+            region_size=14,
+            loss_proj=dict(type="MixtureNLLLoss", delta=2.0, adaptive_weight=True, loss_weight=0.5),
+            loss_regr=dict(
+                type="CoordinateNLLLoss",
+                sigma=0.2,
+                delta=2.0,
+                adaptive_weight=True,
+                loss_weight=2.5,
+            ),
+            loss_depth=dict(
+                type="MixtureNLLLoss", sigma=0.3, delta=0.3, adaptive_weight=True, loss_weight=1.5
+            ),
+        ),
     ),
     train_cfg=dict(samples_per_img=48, solver_iters=10, mc_samples=128, mc_rounds=4),
     test_cfg=dict(score_thr=0.04, max_per_img=256, solver_iters=5),

@@ -28,6 +28,8 @@ class DenseOutputs(NamedTuple):
         center: (B, P, num_classes or 1, 2) reference points (u, v), in network-input pixels.
         embedding: (B, P, C) object embeddings.
         stride: (B, P) stride of each cell's level, in pixels.
+        boxes: (B, P, 4) 2D boxes (x1, y1, x2, y2) around the cells' centres, in pixels; (B, P, 0)
+            where they are not computed.
     """
 
     cls_logit: Tensor
@@ -35,6 +37,7 @@ class DenseOutputs(NamedTuple):
     center: Tensor
     embedding: Tensor
     stride: Tensor
+    boxes: Tensor
 
 
 class DenseTargets(NamedTuple):
@@ -66,6 +69,7 @@ class FCOSEmbHead(BaseModule):
         emb_channels: channels of the object embedding.
         centerness_channels: channels of the centerness branch.
         strides: stride of each level, in pixels.
+        start_level: how many of the finest levels the head leaves out; ``strides`` are the rest's.
         stacked_convs: convolutions in each tower.
         dcn_on_last_conv: make the last one deformable (DCNv2).
         center_per_class: predict one reference point per class instead of one.
@@ -73,6 +77,7 @@ class FCOSEmbHead(BaseModule):
         assigner: which cells are positive, see :class:`CenterPointAssigner`.
         center_target: target centre of an object, see :class:`VolumeCenter`.
         loss_cls, loss_centerness, loss_center: class, centerness and reference-point losses.
+        loss_bbox: loss of 2D boxes, which only training needs; None for a head without them.
         train_cfg, test_cfg: see :class:`TrainSettings` and :class:`TestSettings`.
         init_cfg: initialisation, see mmengine.
     """
@@ -85,6 +90,7 @@ class FCOSEmbHead(BaseModule):
         emb_channels: int = 256,
         centerness_channels: int = 64,
         strides: Sequence[int] = (8, 16, 32, 64, 128),
+        start_level: int = 0,
         stacked_convs: int = 2,
         dcn_on_last_conv: bool = True,
         center_per_class: bool = True,
@@ -94,22 +100,29 @@ class FCOSEmbHead(BaseModule):
         loss_cls: dict | None = None,
         loss_centerness: dict | None = None,
         loss_center: dict | None = None,
+        loss_bbox: dict | None = None,
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         if init_cfg is None:
+            biases = dict(conv_cls=bias_init_with_prob(0.01))
+            if loss_bbox:
+                # Boxes start some strides wide: a side that is clipped at 0 would learn nothing.
+                biases["conv_box"] = 3.0
             init_cfg = dict(
                 type="Normal",
                 layer="Conv2d",
                 std=0.01,
-                override=dict(
-                    type="Normal", name="conv_cls", std=0.01, bias=bias_init_with_prob(0.01)
-                ),
+                override=[
+                    dict(type="Normal", name=name, std=0.01, bias=bias)
+                    for name, bias in biases.items()
+                ],
             )
         super().__init__(init_cfg)
         self.num_classes = num_classes
         self.strides = tuple(strides)
+        self.start_level = start_level
         self.test_settings = TestSettings(**(test_cfg or {}))
         norm_cfg = norm_cfg or dict(type="GN", num_groups=32, requires_grad=True)
 
@@ -123,7 +136,7 @@ class FCOSEmbHead(BaseModule):
                         feat_channels,
                         3,
                         padding=1,
-                        conv_cfg=dict(type="DCNv2") if dcn else None,
+                        conv_cfg=dict(type="GatherDCNv2") if dcn else None,
                         norm_cfg=norm_cfg,
                     )
                     for c_in, dcn in zip(channels[:-1], deformable, strict=True)
@@ -162,12 +175,17 @@ class FCOSEmbHead(BaseModule):
         self.loss_center = MODELS.build(
             loss_center or dict(type="mmdet.SmoothL1Loss", beta=1.0, loss_weight=1.0)
         )
+        self.loss_bbox = loss_bbox and MODELS.build(loss_bbox)
+        if loss_bbox:
+            self.box_branch = branch(feat_channels)
+            self.conv_box = nn.Conv2d(feat_channels, 4, 1)
 
-    def forward(self, feats: Sequence[Tensor]) -> DenseOutputs:
+    def forward(self, feats: Sequence[Tensor], for_loss: bool = False) -> DenseOutputs:
         """Predict for every cell.
 
         Args:
-            feats: one (B, C, H_l, W_l) map a level.
+            feats: one (B, C, H_l, W_l) map a level, finest first.
+            for_loss: predict what only losses look at, too.
 
         Returns:
             The outputs, all levels together.
@@ -175,12 +193,13 @@ class FCOSEmbHead(BaseModule):
         Raises:
             ValueError: the numbers of maps and of strides differ.
         """
+        feats = feats[self.start_level :]
         if len(feats) != len(self.strides):
             raise ValueError(f"{len(feats)} feature maps, but {len(self.strides)} strides")
-        levels = [self._forward_level(x, i) for i, x in enumerate(feats)]
+        levels = [self._forward_level(x, i, for_loss) for i, x in enumerate(feats)]
         return DenseOutputs(*(torch.cat(level, dim=1) for level in zip(*levels, strict=True)))
 
-    def _forward_level(self, x: Tensor, level: int) -> DenseOutputs:
+    def _forward_level(self, x: Tensor, level: int, for_loss: bool) -> DenseOutputs:
         cls_feat, reg_feat = self.cls_tower(x), self.reg_tower(x)
 
         def per_cell(y: Tensor) -> Tensor:
@@ -192,12 +211,18 @@ class FCOSEmbHead(BaseModule):
         cells = self.point_generator.single_level_grid_priors(
             x.shape[-2:], level, dtype=offset.dtype, device=x.device
         )
+        boxes = offset.new_zeros(len(x), len(cells), 0)
+        if for_loss and self.loss_bbox:
+            sides = per_cell(self.conv_box(self.box_branch(reg_feat))).float().relu()
+            left_top, right_bottom = (sides * self.strides[level]).chunk(2, dim=-1)
+            boxes = torch.cat([cells - left_top, cells + right_bottom], dim=-1)
         return DenseOutputs(
             per_cell(self.conv_cls(self.cls_branch(cls_feat))),
             per_cell(self.conv_centerness(self.centerness_branch(reg_feat))).squeeze(-1),
             cells[:, None] + offset * self.strides[level],
             per_cell(self.conv_emb(self.emb_branch(reg_feat))),
             cells.new_full((len(x), len(cells)), self.strides[level]),
+            boxes,
         )
 
     @torch.no_grad()
@@ -211,7 +236,7 @@ class FCOSEmbHead(BaseModule):
         """Assign the ground truth of a batch to cells.
 
         Args:
-            feat_sizes: per level, (H_l, W_l).
+            feat_sizes: (H_l, W_l) of each map that :meth:`forward` takes.
             gt_instances: per image, ``bboxes`` (G_b, 4) and ``labels`` (G_b,).
             gt_boxes_3d: per image, (G_b, 7) gravity centre, size (l, h, w) and yaw.
             cam_mats: (B, 3, 3) camera matrices.
@@ -220,7 +245,7 @@ class FCOSEmbHead(BaseModule):
             The targets of the whole batch.
         """
         points = self.point_generator.grid_priors(
-            feat_sizes, dtype=cam_mats.dtype, device=cam_mats.device
+            feat_sizes[self.start_level :], dtype=cam_mats.dtype, device=cam_mats.device
         )
         centers, gt_inds, centerness = [], [], []
         num_gt = 0
@@ -241,15 +266,16 @@ class FCOSEmbHead(BaseModule):
         )
 
     def loss(self, outputs: DenseOutputs, targets: DenseTargets) -> dict[str, Tensor]:
-        """Class, centerness and reference-point losses (EPro-PnP-Det, arXiv 2303.12787).
+        """Class, centerness, reference-point and box losses (EPro-PnP-Det, arXiv 2303.12787).
 
         Args:
-            outputs: predictions of :meth:`forward`.
+            outputs: predictions of :meth:`forward` for the loss.
             targets: from :meth:`get_targets`.
 
         Returns:
-            ``loss_cls``, ``loss_centerness`` and ``loss_center``; the latter two are zero, with
-            zero gradient, in a batch without positives.
+            ``loss_cls``, ``loss_centerness``, ``loss_center`` and, where the config asks for it,
+            ``loss_bbox``; all but the first are zero, with zero gradient, in a batch without
+            positives.
         """
         cls_logit, centerness_logit = outputs.cls_logit.float(), outputs.centerness_logit.float()
         positive = targets.gt_ind >= 0
@@ -262,7 +288,7 @@ class FCOSEmbHead(BaseModule):
         box_size = targets.boxes[:, 2:] - targets.boxes[:, :2]
         error = self._of_class(outputs.center[positive], labels[positive]) - targets.centers[gt_ind]
         relative_error = error / (0.2 * (box_size[gt_ind] + 4))
-        return dict(
+        losses = dict(
             loss_cls=self.loss_cls(cls_logit.flatten(0, 1), labels.flatten(), avg_factor=num_pos),
             loss_centerness=self.loss_centerness(
                 centerness_logit[positive], weight, avg_factor=num_pos
@@ -274,6 +300,11 @@ class FCOSEmbHead(BaseModule):
                 avg_factor=2 * sum_weight,
             ),
         )
+        if self.loss_bbox:
+            losses["loss_bbox"] = self.loss_bbox(
+                outputs.boxes[positive], targets.boxes[gt_ind], weight, avg_factor=sum_weight
+            )
+        return losses
 
     def sample(
         self, outputs: DenseOutputs, targets: DenseTargets
@@ -291,7 +322,7 @@ class FCOSEmbHead(BaseModule):
         )
         img_ind, cell, gt_ind = img_ind[samples.index], cell[samples.index], gt_ind[samples.index]
         return (
-            self._objects(outputs, img_ind, cell, targets.labels[gt_ind]),
+            self.objects_at(outputs, img_ind, cell, targets.labels[gt_ind]),
             gt_ind,
             samples,
         )
@@ -305,22 +336,26 @@ class FCOSEmbHead(BaseModule):
         Returns:
             The selected objects, images in order.
         """
+        return self.objects_at(outputs, *self.select_cells(outputs))
+
+    def select_cells(self, outputs: DenseOutputs) -> tuple[Tensor, Tensor, Tensor]:
+        """Images, cells and classes, (M,) each, of the objects of :meth:`select`."""
         scores = outputs.cls_logit.float().sigmoid()
         scores = scores * outputs.centerness_logit.float().sigmoid()[..., None]
         num = min(self.test_settings.max_per_img, scores[0].numel())
         top, flat = scores.flatten(1).topk(num, dim=1)
         img_ind, rank = (top >= self.test_settings.score_thr).nonzero(as_tuple=True)
         flat = flat[img_ind, rank]
-        return self._objects(
-            outputs,
+        return (
             img_ind,
             torch.div(flat, self.num_classes, rounding_mode="floor"),
             flat % self.num_classes,
         )
 
-    def _objects(
+    def objects_at(
         self, outputs: DenseOutputs, img_ind: Tensor, cell: Tensor, label: Tensor
     ) -> ObjectQueries:
+        """The objects of given classes (M,) at given images (M,) and cells (M,)."""
         return ObjectQueries(
             embedding=outputs.embedding[img_ind, cell],
             center=self._of_class(outputs.center[img_ind, cell], label),

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from mmcv.cnn import Scale
 from mmdet.utils import reduce_mean
 from mmdet3d.registry import MODELS, TASK_UTILS
@@ -24,47 +22,17 @@ from epropnp_det.pnp import (
     gauss_newton_step,
 )
 
-from ..batch import ObjectTruth, Views
+from ..batch import AuxiliaryTruth, ObjectTruth, Views
 from ..objects import ObjectQueries
 from ..settings import TestSettings, TrainSettings
 from ..targets import SampledObjects
-from ..task_modules import ObjectDetections
-from .deformable_sampler import DeformableSampler
+from .deformable_sampler import DeformableSampler, SampledPoints
 from .dense_features import DenseFeatures
 from .point_transformer import PointTransformer
+from .pose_predictor import PosePredictor
+from .pose_score import score_target
+from .predictions import ObjectPredictions
 from .sine_encoding import sine_encoding
-
-
-@dataclass(frozen=True)
-class ObjectPredictions:
-    """What the network says of each of M objects, each with N correspondences.
-
-    Attributes:
-        x3d: (M, N, 3) object coordinates along (l, h, w), in metres.
-        x2d: (M, N, 2) image points (u, v), in network-input pixels.
-        w2d: (M, N, 2) weights, >= 0, in 1 / pixels.
-        scale: (M, 2) global scales of the weights.
-        dim_code: (M, 3) size codes of the object's class.
-        dims: (M, 3) sizes (l, h, w), in metres.
-        score_logit: (M,) logits of the 3D score.
-        velocity: (M, 2) (vx, vz) in the camera frame, in m/s.
-        attr_logit: (M, num_attrs).
-    """
-
-    x3d: Tensor
-    x2d: Tensor
-    w2d: Tensor
-    scale: Tensor
-    dim_code: Tensor
-    dims: Tensor
-    score_logit: Tensor
-    velocity: Tensor
-    attr_logit: Tensor
-
-
-def score_target(error: Tensor) -> Tensor:
-    """3D score of a translation error seen from above, in metres: 1 below 0.35, 0 above 5.66."""
-    return ((2.5 - error.clamp(min=1e-6).log2()) / 4).clamp(0, 1)
 
 
 @MODELS.register_module()
@@ -79,6 +47,7 @@ class DeformPnPHead(BaseModule):
         num_heads: attention heads.
         num_points: points a head; an object has num_heads * num_points correspondences.
         num_attrs: number of attributes.
+        class_embedding: add a learned embedding of its class to an object's embedding.
         features: further arguments of :class:`DenseFeatures`.
         point_sampler: further arguments of :class:`DeformableSampler`.
         point_transformer: further arguments of :class:`PointTransformer`.
@@ -87,6 +56,7 @@ class DeformPnPHead(BaseModule):
         decoder: see :class:`EProPnPDecoder`.
         loss_pose, loss_dim, loss_score, loss_reg_pos, loss_velocity, loss_attr: loss modules.
         loss_reg_orient_weight: weight of the orientation part of the derivative regularisation.
+        auxiliary: further arguments of :class:`AuxiliaryHead`; None for no auxiliary losses.
         train_cfg, test_cfg: see :class:`TrainSettings` and :class:`TestSettings`.
     """
 
@@ -99,6 +69,7 @@ class DeformPnPHead(BaseModule):
         num_heads: int = 8,
         num_points: int = 16,
         num_attrs: int = 9,
+        class_embedding: bool = True,
         features: dict | None = None,
         point_sampler: dict | None = None,
         point_transformer: dict | None = None,
@@ -112,6 +83,7 @@ class DeformPnPHead(BaseModule):
         loss_reg_orient_weight: float = 0.05,
         loss_velocity: dict | None = None,
         loss_attr: dict | None = None,
+        auxiliary: dict | None = None,
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
     ) -> None:
@@ -119,14 +91,15 @@ class DeformPnPHead(BaseModule):
         self.relative_delta = relative_delta
         self.loss_reg_orient_weight = loss_reg_orient_weight
         self.dim_coder = TASK_UTILS.build(dim_coder)
-        self.decoder = TASK_UTILS.build(decoder or dict(type="EProPnPDecoder"))
 
         self.features = DenseFeatures(in_channels, channels=channels, **(features or {}))
         self.point_sampler = DeformableSampler(
             channels, num_heads, num_points, self.features.stride, **(point_sampler or {})
         )
         self.point_transformer = PointTransformer(channels, num_heads, **(point_transformer or {}))
-        self.class_embedding = nn.Parameter(torch.zeros(num_classes, channels))
+        self.class_embedding = (
+            nn.Parameter(torch.zeros(num_classes, channels)) if class_embedding else None
+        )
         self.query_scale = Scale(0.1)
         self.query_proj = nn.Linear(channels, channels)
         self.fc = nn.Sequential(
@@ -140,15 +113,16 @@ class DeformPnPHead(BaseModule):
 
         train, test = TrainSettings(**(train_cfg or {})), TestSettings(**(test_cfg or {}))
 
-        def solver(num_iter: int) -> RandomSampleSolver:
-            return RandomSampleSolver(num_proposals=num_proposals, refine=LMSolver(num_iter))
-
         self.pnp = EProPnP(
             mc_samples=train.mc_samples,
             num_iter=train.mc_rounds,
-            solver=solver(train.solver_iters),
+            solver=RandomSampleSolver(
+                num_proposals=num_proposals, refine=LMSolver(train.solver_iters)
+            ),
         )
-        self.test_solver = solver(test.solver_iters)
+        self.pose_predictor = PosePredictor(
+            test, num_proposals, TASK_UTILS.build(decoder or dict(type="EProPnPDecoder"))
+        )
 
         smooth_l1 = dict(type="mmdet.SmoothL1Loss", beta=1.0)
         self.loss_pose = MODELS.build(loss_pose or dict(type="MonteCarloPoseLoss", loss_weight=0.5))
@@ -161,11 +135,14 @@ class DeformPnPHead(BaseModule):
         self.loss_attr = MODELS.build(
             loss_attr or dict(type="mmdet.CrossEntropyLoss", loss_weight=0.5)
         )
+        shared = dict(channels=channels, num_heads=num_heads, stride=self.features.stride)
+        self.auxiliary = auxiliary and MODELS.build(dict(auxiliary, **shared))
 
     def init_weights(self) -> None:
         """Initialise; sizes start at the class means and weight scales at 1."""
         super().init_weights()
-        nn.init.normal_(self.class_embedding)
+        if self.class_embedding is not None:
+            nn.init.normal_(self.class_embedding)
         for module in (self.query_proj, self.fc[0], self.fc[2]):
             nn.init.xavier_uniform_(module.weight)
             nn.init.zeros_(module.bias)
@@ -186,13 +163,26 @@ class DeformPnPHead(BaseModule):
         Returns:
             Predictions of the M objects, in single precision.
         """
+        _, _, points = self.attend(feats, objects, views)
+        return self.read_out(points, objects)
+
+    def attend(
+        self, feats: Sequence[Tensor], objects: ObjectQueries, views: Views
+    ) -> tuple[Tensor, Tensor, SampledPoints]:
+        """Key and value maps, (B, channels, H, W) each, and the points sampled from them."""
         key, value = self.features(feats, views.img_size)
-        embedding = objects.embedding + self.class_embedding[objects.label]
+        embedding = objects.embedding
+        if self.class_embedding is not None:
+            embedding = embedding + self.class_embedding[objects.label]
         position = sine_encoding(
             objects.center, views.img_size[objects.img_ind], embedding.shape[-1] // 2
         )
         query = self.query_proj(self.query_scale(embedding) + position)
         points = self.point_sampler(query, embedding, objects, views.img_size, key, value)
+        return key, value, points
+
+    def read_out(self, points: SampledPoints, objects: ObjectQueries) -> ObjectPredictions:
+        """What the sampled points and the attended embeddings say of each object."""
         coordinates, weights = self.point_transformer(points)
 
         scale = self.scale_branch(points.embedding).float().exp()
@@ -225,6 +215,7 @@ class DeformPnPHead(BaseModule):
         samples: SampledObjects,
         truth: ObjectTruth,
         views: Views,
+        auxiliary_truth: AuxiliaryTruth | None = None,
     ) -> dict[str, Tensor]:
         """Losses of S sampled objects (EPro-PnP-Det, arXiv 2303.12787).
 
@@ -234,11 +225,16 @@ class DeformPnPHead(BaseModule):
             samples: their weights.
             truth: their ground truth.
             views: the cameras of the B images.
+            auxiliary_truth: what the auxiliary losses learn from, where the head has any.
 
         Returns:
             The loss terms; all zero, with zero gradient, where S = 0.
+
+        Raises:
+            UserError: an auxiliary loss learns from LiDAR points, but none were loaded.
         """
-        pred = self(feats, objects, views)
+        key, value, points = self.attend(feats, objects, views)
+        pred = self.read_out(points, objects)
         weight, num = samples.weight, max(len(samples), 1)
         with torch.autocast(weight.device.type, enabled=False):
             problem = self.problem(pred, objects.img_ind, views)
@@ -252,7 +248,7 @@ class DeformPnPHead(BaseModule):
         known = truth.velocity.isfinite().all(-1)
         sum_known = reduce_mean((weight * known).sum()).clamp(min=1)
         velocity = torch.where(known[:, None], truth.velocity, 0.0)
-        return dict(
+        losses = dict(
             loss_pose=self.loss_pose(posterior, pred.scale, weight),
             loss_dim=self.loss_dim(
                 pred.dim_code,
@@ -278,25 +274,22 @@ class DeformPnPHead(BaseModule):
             ),
             loss_attr=self.loss_attr(pred.attr_logit, truth.attribute, weight, avg_factor=num),
         )
+        if self.auxiliary:
+            losses |= self.auxiliary.loss(
+                key, value, points.query, pred.dims, weight, auxiliary_truth, views
+            )
+        return losses
 
     def predict(
         self, feats: Sequence[Tensor], objects: ObjectQueries, views: Views
     ) -> list[InstanceData]:
-        """Boxes of each image, see :class:`EProPnPDecoder`."""
-        pred = self(feats, objects, views)
-        # The same image gives the same boxes, in whatever order and process it comes.
-        generator = torch.Generator(pred.x3d.device).manual_seed(0)
+        """Boxes of each image from (B, C, H_l, W_l) maps, see :class:`PosePredictor`."""
+        return self.boxes(self(feats, objects, views), objects, views)
+
+    def boxes(
+        self, pred: ObjectPredictions, objects: ObjectQueries, views: Views
+    ) -> list[InstanceData]:
+        """Boxes of each image from predictions, see :class:`PosePredictor`."""
         with torch.autocast(pred.x3d.device.type, enabled=False):
             problem = self.problem(pred, objects.img_ind, views)
-            solution = self.test_solver(problem, generator=generator)
-            found = ObjectDetections(
-                pose=solution.pose,
-                dims=pred.dims,
-                score=objects.score * pred.score_logit.sigmoid(),
-                label=objects.label,
-                velocity=pred.velocity,
-                attr_score=F.softmax(pred.attr_logit, dim=-1),
-                img_ind=objects.img_ind,
-            )
-            sound = solution.valid & pred.dims.isfinite().all(-1)
-            return self.decoder.decode(ObjectDetections(*(x[sound] for x in found)), views)
+            return self.pose_predictor(pred, problem, objects, views)

@@ -42,6 +42,8 @@ class DeformableSampler(BaseModule):
         stride: pixels a cell of the key and value maps.
         feedforward_channels: hidden channels of the feed-forward network.
         dropout: rate within the feed-forward network.
+        clamp: bring points from outside back to the border, where v1 has them fade only beyond it;
+            otherwise they stay where they are and fade from inside, as in v2.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class DeformableSampler(BaseModule):
         stride: int = 8,
         feedforward_channels: int = 1024,
         dropout: float = 0.1,
+        clamp: bool = False,
     ) -> None:
         super().__init__()
         if channels % num_heads:
@@ -59,6 +62,7 @@ class DeformableSampler(BaseModule):
         self.num_heads = num_heads
         self.num_points = num_points
         self.stride = stride
+        self.clamp = clamp
         self.sampling_offsets = nn.Linear(channels, num_heads * num_points * 2)
         self.out_proj = nn.Linear(channels, channels)
         self.attn_norm = nn.LayerNorm(channels)
@@ -103,7 +107,10 @@ class DeformableSampler(BaseModule):
         offsets = offsets.unflatten(-1, (self.num_heads, self.num_points, 2))
         x2d = objects.center[:, None, None] + offsets * objects.stride[:, None, None, None]
         key, value = self._sample(key_map, value_map, x2d, objects.img_ind)
-        mask = self._inside(x2d, img_size[objects.img_ind])
+        img_size = img_size[objects.img_ind][:, None, None]
+        mask = self._inside(x2d, img_size)
+        if self.clamp:
+            x2d = x2d.clamp(min=self.stride / 2).minimum(img_size - self.stride / 2)
 
         query = query.unflatten(-1, (self.num_heads, -1))
         logit = torch.einsum("mhc,mhpc->mhp", query, key) / math.sqrt(query.shape[-1])
@@ -138,9 +145,11 @@ class DeformableSampler(BaseModule):
         return key, value
 
     def _inside(self, x2d: Tensor, img_size: Tensor) -> Tensor:
-        """1 inside the image; 0 before the centre of its first cells and a cell past the last.
+        """1 inside the image, 0 a cell past the centre of its last cells.
 
-        The fade over one cell at either end is that of the published weights.
+        At the other end it is 0 before the centre of the first cells, or, where points are clamped,
+        a cell before it. The published weights expect either.
         """
-        index, cells = x2d / self.stride - 0.5, img_size[:, None, None] / self.stride
-        return (index.clamp(0, 1) * (cells - index).clamp(0, 1)).prod(-1)
+        index, cells = x2d / self.stride - 0.5, img_size / self.stride
+        first = -1 if self.clamp else 0
+        return ((index - first).clamp(0, 1) * (cells - index).clamp(0, 1)).prod(-1)

@@ -1,5 +1,6 @@
 """Training targets: which cells, where their centres are, and which of them are sampled."""
 
+from .lidar_targets import mean_by_cell, points_in_boxes
 from .object_sampler import ObjectSampler, SampledObjects
 from .point_assigner import CenterPointAssigner, PointAssignment
 from .volume_center import VolumeCenter
@@ -10,4 +11,6 @@ __all__ = [
     "PointAssignment",
     "SampledObjects",
     "VolumeCenter",
+    "mean_by_cell",
+    "points_in_boxes",
 ]

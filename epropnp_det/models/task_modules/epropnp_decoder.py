@@ -54,22 +54,25 @@ class EProPnPDecoder:
         self.nms_bev_thr = nms_bev_thr
         self.z_min = z_min
 
-    def decode(self, objects: ObjectDetections, views: Views) -> list[InstanceData]:
+    def decode(
+        self, objects: ObjectDetections, views: Views, extras: dict[str, Tensor] | None = None
+    ) -> list[InstanceData]:
         """Boxes of each image, best first.
 
         Args:
             objects: detections of a whole batch.
             views: the cameras of its images.
+            extras: further fields (M, ...) that the boxes are to have.
 
         Returns:
             Per image ``bboxes_3d`` (:class:`CameraInstance3DBoxes` with velocity), ``scores_3d``,
-            ``labels_3d``, ``attr_labels`` and ``attr_scores``.
+            ``labels_3d``, ``attr_labels``, ``attr_scores`` and the extras.
         """
         keep = self._keep(objects, views)
-        objects = ObjectDetections(*(x[keep] for x in objects))
         results = []
         for i in range(len(views.img_size)):
-            found = ObjectDetections(*(x[objects.img_ind == i] for x in objects))
+            own = keep[objects.img_ind[keep] == i]
+            found = ObjectDetections(*(x[own] for x in objects))
             results.append(
                 InstanceData(
                     bboxes_3d=camera_boxes(found),
@@ -77,6 +80,7 @@ class EProPnPDecoder:
                     labels_3d=found.label,
                     attr_labels=found.attr_score.argmax(-1),
                     attr_scores=found.attr_score,
+                    **{name: x[own] for name, x in (extras or {}).items()},
                 )
             )
         return results

@@ -11,6 +11,7 @@ STRIDES = (8, 16, 32, 64, 128)
 SIZES = ((4, 8), (2, 4), (1, 2), (1, 1), (1, 1))
 NUM_CELLS = sum(h * w for h, w in SIZES)
 CLASSES = 3
+GIOU = dict(type="mmdet.GIoULoss", loss_weight=0.5)
 
 
 @pytest.fixture
@@ -55,6 +56,8 @@ def make_outputs(batch: int = 2, num_centers: int = CLASSES, dtype=torch.float64
         center=torch.rand(batch, NUM_CELLS, num_centers, 2, dtype=dtype) * 64,
         embedding=torch.randn(batch, NUM_CELLS, 8, dtype=dtype),
         stride=torch.tensor([c[2] for c in cell_centers()]).to(dtype).repeat(batch, 1),
+        boxes=torch.rand(batch, NUM_CELLS, 4, dtype=dtype) * 30
+        + torch.tensor([0.0, 0, 30, 30], dtype=dtype),
     )
 
 
@@ -77,13 +80,26 @@ def smooth_l1(x: torch.Tensor) -> torch.Tensor:
     return 0.5 * x * x if abs(x) < 1 else abs(x) - 0.5
 
 
+def giou(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """Generalised IoU of two boxes (arXiv 1902.09630)."""
+
+    def area(x1, y1, x2, y2):
+        return max(x2 - x1, 0 * x1) * max(y2 - y1, 0 * y1)
+
+    lower, upper = torch.minimum(one, other), torch.maximum(one, other)
+    inner = area(upper[0], upper[1], lower[2], lower[3])
+    union = area(*one) + area(*other) - inner
+    hull = area(lower[0], lower[1], upper[2], upper[3])
+    return inner / union - (hull - union) / hull
+
+
 def log_sigmoid(x: torch.Tensor) -> torch.Tensor:
     return -torch.log1p((-x).exp())
 
 
 def slow_losses(outputs: DenseOutputs, targets: DenseTargets) -> dict[str, torch.Tensor]:
     """Cell by cell."""
-    cls, centerness, center, sum_weight, num_pos = 0.0, 0.0, 0.0, 0.0, 0
+    cls, centerness, center, box, sum_weight, num_pos = 0.0, 0.0, 0.0, 0.0, 0.0, 0
     for b in range(len(outputs.stride)):
         for p in range(NUM_CELLS):
             gt = targets.gt_ind[b, p].item()
@@ -101,6 +117,7 @@ def slow_losses(outputs: DenseOutputs, targets: DenseTargets) -> dict[str, torch
             logit = outputs.centerness_logit[b, p]
             centerness -= target * log_sigmoid(logit) + (1 - target) * log_sigmoid(-logit)
             sum_weight += target
+            box += target * (1 - giou(outputs.boxes[b, p], targets.boxes[gt]))
             x1, y1, x2, y2 = targets.boxes[gt]
             predicted = outputs.center[b, p, min(label, outputs.center.shape[2] - 1)]
             for axis, size in enumerate((x2 - x1, y2 - y1)):
@@ -111,6 +128,7 @@ def slow_losses(outputs: DenseOutputs, targets: DenseTargets) -> dict[str, torch
         loss_cls=cls / num_pos,
         loss_centerness=centerness / num_pos,
         loss_center=center / (2 * sum_weight),
+        loss_bbox=0.5 * box / sum_weight,
     )
 
 
@@ -123,9 +141,12 @@ def single(record):
 def test_losses_and_their_gradients_agree_with_loops(make_head, num_centers):
     exact, targets = make_outputs(num_centers=num_centers), make_targets()
     outputs = single(exact)
-    leaves, exact_leaves = ([x.requires_grad_() for x in each[:3]] for each in (outputs, exact))
+    leaves, exact_leaves = (
+        [x.requires_grad_() for x in (*each[:3], each.boxes)] for each in (outputs, exact)
+    )
     expected = slow_losses(exact, targets)
-    losses = make_head(center_per_class=num_centers > 1).loss(outputs, single(targets))
+    head = make_head(center_per_class=num_centers > 1, loss_bbox=GIOU)
+    losses = head.loss(outputs, single(targets))
     assert losses.keys() == expected.keys()
     for name, loss in losses.items():
         assert loss.item() == pytest.approx(expected[name].item(), rel=1e-5)
@@ -139,9 +160,9 @@ def test_losses_and_their_gradients_agree_with_loops(make_head, num_centers):
 
 
 def test_losses_of_a_batch_without_positives(make_head):
-    head = make_head()
+    head = make_head(loss_bbox=GIOU)
     outputs = make_outputs()
-    leaves = [x.requires_grad_() for x in outputs[:3]]
+    leaves = [x.requires_grad_() for x in (*outputs[:3], outputs.boxes)]
     none = torch.zeros(0, 4)
     targets = DenseTargets(
         torch.full((2, NUM_CELLS), -1),
@@ -151,10 +172,10 @@ def test_losses_of_a_batch_without_positives(make_head):
         none[:, :2],
     )
     losses = head.loss(outputs, targets)
-    assert losses["loss_centerness"].item() == losses["loss_center"].item() == 0
+    assert all(losses[f"loss_{name}"].item() == 0 for name in ("centerness", "center", "bbox"))
     sum(losses.values()).backward()
     # Present, because every process must take part in the reduction, and zero.
-    assert leaves[1].grad.abs().max() == leaves[2].grad.abs().max() == 0
+    assert all(leaf.grad.abs().max() == 0 for leaf in leaves[1:])
     assert leaves[0].grad.isfinite().all() and leaves[0].grad.abs().min() > 0
 
 
@@ -189,6 +210,43 @@ def test_reference_points_move_by_strides(make_head):
     for p, (u, v, stride) in enumerate(cell_centers()):
         for c, (du, dv) in enumerate(offsets.tolist()):
             assert center[1, p, c].tolist() == [u + du * stride, v + dv * stride]
+
+
+def test_boxes_grow_from_the_cells_by_strides(make_head):
+    head = make_head(loss_bbox=GIOU)
+    torch.nn.init.zeros_(head.conv_box.weight)
+    head.conv_box.bias.data = torch.tensor([1.0, 0.5, 2.0, -3.0])
+    boxes = head(make_feats(), for_loss=True).boxes
+    for p, (u, v, stride) in enumerate(cell_centers()):
+        assert boxes[1, p].tolist() == [u - stride, v - 0.5 * stride, u + 2 * stride, v]
+
+
+def test_boxes_cost_nothing_where_no_loss_looks_at_them(make_head):
+    head = make_head(loss_bbox=GIOU)
+    head.box_branch.register_forward_hook(lambda *_: pytest.fail("evaluated"))
+    feats = make_feats()
+    assert head(feats).boxes.shape == (2, NUM_CELLS, 0)
+    plain = make_head()
+    assert plain(feats, for_loss=True).boxes.shape == (2, NUM_CELLS, 0)
+    assert not any("box" in name for name in plain.state_dict())
+    assert "loss_bbox" not in plain.loss(make_outputs(), make_targets())
+
+
+def test_finest_levels_can_be_left_out(make_head):
+    head = make_head()
+    feats = make_feats()
+    gt = InstanceData(bboxes=torch.zeros(0, 4), labels=torch.zeros(0, dtype=torch.long))
+
+    def assigned(feats):
+        sizes = [x.shape[-2:] for x in feats]
+        return head.get_targets(sizes, [gt], [torch.zeros(0, 7)], torch.eye(3)[None]).gt_ind
+
+    outputs, num_cells = head(feats), assigned(feats).shape[1]
+    head.start_level = 1
+    finer = [torch.randn(2, feats[0].shape[1], 16, 32), *feats]
+    for ours, expected in zip(head(finer), outputs, strict=True):
+        torch.testing.assert_close(ours, expected, rtol=0, atol=0)
+    assert assigned(finer).shape[1] == num_cells == NUM_CELLS
 
 
 def test_maps_of_a_level_reach_its_cells_alone(make_head):
@@ -349,6 +407,12 @@ def test_nothing_above_the_threshold(make_head):
     objects = make_head(test_cfg=dict(score_thr=1.1)).select(make_outputs())
     assert len(objects) == 0
     assert objects.center.shape == (0, 2)
+
+
+def test_every_side_of_a_box_starts_with_a_gradient(make_head):
+    boxes = make_head(loss_bbox=GIOU)(make_feats(), for_loss=True).boxes
+    cells = torch.tensor(cell_centers())[:, :2]
+    assert (boxes[..., :2] < cells).all() and (boxes[..., 2:] > cells).all()
 
 
 def test_class_scores_start_low(make_head):

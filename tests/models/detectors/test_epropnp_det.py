@@ -30,6 +30,7 @@ WITHOUT_POSITIVES = ("no objects", "no positive cell")
 PER_OBJECT_LOSSES = {
     "loss_centerness",
     "loss_center",
+    "loss_bbox",
     "loss_pose",
     "loss_dim",
     "loss_score",
@@ -37,11 +38,21 @@ PER_OBJECT_LOSSES = {
     "loss_reg_orient",
     "loss_velocity",
     "loss_attr",
+    "loss_proj",
+    "loss_regr",
+}
+# These have nothing to learn from where velocities are unknown or no box holds a LiDAR point.
+EMPTY_TERMS = {
+    "unknown velocities": {"loss_velocity"},
+    "nothing but an object behind the camera": {"loss_regr"},
 }
 
 
 def images(num: int = 2) -> dict:
-    return dict(imgs=torch.randn(num, 3, 128, 256))
+    """Images, and LiDAR points on a car and on a pedestrian that each of them shows."""
+    centers = torch.tensor([CAR[:3], PEDESTRIAN[:3]]).repeat(40, 1)
+    points = [centers + 0.4 * (torch.rand(80, 3) - 0.5) for _ in range(num)]
+    return dict(imgs=torch.randn(num, 3, 128, 256), points=points)
 
 
 @pytest.mark.parametrize("amp", [False, True], ids=["float32", "bfloat16"])
@@ -55,14 +66,13 @@ def test_training_step_is_finite(build, make_sample, name, amp):
     samples = [make_sample(*image) for image in BATCHES[name]]
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=amp):
         losses = model.loss(images(), samples)
-    assert losses.keys() == {"loss_cls", *PER_OBJECT_LOSSES}
+    assert losses.keys() == {"loss_cls", "loss_depth", *PER_OBJECT_LOSSES}
     assert dtypes == [torch.float32, False]
     total, _ = model.parse_losses(losses)
     assert total.isfinite()
-    for each in PER_OBJECT_LOSSES - {"loss_velocity"}:
-        assert (losses[each].item() == 0) == (name in WITHOUT_POSITIVES), each
-    assert (losses["loss_velocity"].item() == 0) == (
-        name in (*WITHOUT_POSITIVES, "unknown velocities")
+    zero = {each for each in PER_OBJECT_LOSSES if losses[each].item() == 0}
+    assert zero == (
+        PER_OBJECT_LOSSES if name in WITHOUT_POSITIVES else EMPTY_TERMS.get(name, set())
     )
     total.backward()
     # Distributed training waits for the gradient of every parameter, objects or none.
@@ -138,8 +148,8 @@ def test_batch_equals_its_images_one_by_one(build, make_sample, monkeypatch):
     model, image = build(test_cfg=dict(score_thr=0.0, max_per_img=20)).eval(), images()
     start = torch.tensor([0.0, 1.0, 15.0, 0.0])
     monkeypatch.setattr(
-        model.bbox_head,
-        "test_solver",
+        model.bbox_head.pose_predictor.pnp,
+        "solver",
         lambda problem, generator: LMSolver(num_iter=1)(problem, start.repeat(len(problem), 1)),
     )
     with torch.no_grad():

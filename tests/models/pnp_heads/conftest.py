@@ -1,5 +1,7 @@
 """A small correspondence head and objects for it."""
 
+from collections.abc import Callable, Sequence
+
 import pytest
 import torch
 
@@ -119,3 +121,41 @@ class Toy:
 @pytest.fixture
 def toy() -> Toy:
     return Toy()
+
+
+def bilinear(grid: torch.Tensor, row: float, column: float) -> torch.Tensor:
+    """Value of a square grid at fractional indices; beyond its ends that of the nearest cell."""
+    last = len(grid) - 1
+    row, column = (min(max(x, 0.0), float(last)) for x in (row, column))
+    top, left = min(int(row), last - 1), min(int(column), last - 1)
+    a, b = row - top, column - left
+    upper = (1 - b) * grid[top, left] + b * grid[top, left + 1]
+    lower = (1 - b) * grid[top + 1, left] + b * grid[top + 1, left + 1]
+    return (1 - a) * upper + a * lower
+
+
+@pytest.fixture
+def slow_overlaps() -> Callable[..., torch.Tensor]:
+    """Region by region and cell by cell, what others have there added in the exponential."""
+
+    def add(
+        values: torch.Tensor, boxes: Sequence[Sequence[float]], images: Sequence[int]
+    ) -> torch.Tensor:
+        size = values.shape[-1]
+        result = []
+        for i, (left, top, right, bottom) in enumerate(boxes):
+            for row in range(size):
+                for column in range(size):
+                    u = left + (column + 0.5) / size * (right - left)
+                    v = top + (row + 0.5) / size * (bottom - top)
+                    total = values[i, row, column]
+                    for j, (x1, y1, x2, y2) in enumerate(boxes):
+                        inside = x1 <= u <= x2 and y1 <= v <= y2
+                        if j != i and images[j] == images[i] and inside:
+                            place = (v - y1) / (y2 - y1), (u - x1) / (x2 - x1)
+                            there = bilinear(values[j], *(size * x - 0.5 for x in place))
+                            total = torch.logaddexp(total, there)
+                    result.append(total)
+        return torch.stack(result).reshape(values.shape)
+
+    return add

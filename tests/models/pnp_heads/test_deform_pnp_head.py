@@ -58,8 +58,11 @@ def test_predictions_are_put_together_from_the_branches(toy):
             torch.testing.assert_close(ours[i], value, **tolerance)
 
 
-def test_query_knows_class_and_position(toy):
-    head = toy.head(torch.float32)
+@pytest.mark.parametrize("class_embedding", [True, False])
+def test_query_knows_class_and_position(toy, class_embedding):
+    head = toy.head(torch.float32, class_embedding=class_embedding)
+    classes = head.class_embedding if class_embedding else torch.zeros(3, toy.channels)
+    assert ("class_embedding" in head.state_dict()) == class_embedding
     views, feats = toy.views(1, torch.float32), toy.feats(1, torch.float32)
     seen = []
     handle = head.point_sampler.register_forward_hook(lambda _, args, __: seen.append(args[:2]))
@@ -75,7 +78,7 @@ def test_query_knows_class_and_position(toy):
             for k in range(0, toy.channels // 2, 2):
                 angle = 2 * math.pi * place / size / 10_000 ** (k / (toy.channels // 2))
                 position += [math.sin(angle), math.cos(angle)]
-        with_class = objects.embedding[i] + head.class_embedding[objects.label[i]]
+        with_class = objects.embedding[i] + classes[objects.label[i]]
         source = 0.1 * with_class + torch.tensor(position)
         expected = head.query_proj.weight @ source + head.query_proj.bias
         torch.testing.assert_close(embedding[i], with_class)
@@ -113,7 +116,8 @@ def test_no_objects(toy):
 
 def test_prediction_recovers_the_poses(toy, monkeypatch):
     head = toy.head(torch.float32).eval()
-    head.test_solver = dataclasses.replace(head.test_solver, refine=LMSolver(num_iter=20))
+    pnp = head.pose_predictor.pnp
+    pnp.solver = dataclasses.replace(pnp.solver, refine=LMSolver(num_iter=20))
     views, truth = toy.views(2, torch.float32), toy.truth(4, torch.float32)
     img_ind = [0, 0, 1, 1]
     objects = toy.objects(img_ind, torch.float32)

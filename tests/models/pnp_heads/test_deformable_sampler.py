@@ -14,8 +14,10 @@ HEIGHT, WIDTH = 4, 6
 CELLS = ((6, 4), (5, 3), (6, 2))
 
 
-def make() -> DeformableSampler:
-    module = DeformableSampler(CHANNELS, HEADS, POINTS, STRIDE, feedforward_channels=10)
+def make(clamp: bool = False) -> DeformableSampler:
+    module = DeformableSampler(
+        CHANNELS, HEADS, POINTS, STRIDE, feedforward_channels=10, clamp=clamp
+    )
     module.eval()
     for parameter in module.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
@@ -43,19 +45,25 @@ def make_inputs(img_ind: list[int]):
     return query, objects.embedding, objects, img_size, *maps
 
 
-def fade(index: torch.Tensor, cells: int) -> torch.Tensor:
-    """0 up to the first cell's centre, 1 a cell later, until it falls to 0 within the last cell."""
+def fade(index: torch.Tensor, cells: int, clamp: bool) -> torch.Tensor:
+    """0 up to the first cell's centre, 1 a cell later, until it falls to 0 within the last cell.
+
+    With clamping: how much of the two nearest cells, in a bilinear sense, belongs to the image.
+    """
+    if clamp:
+        nearest = (index.floor(), index.floor() + 1)
+        return sum((1 - (index - i).abs()) * (0 <= i < cells) for i in nearest)
     if index <= 0 or index >= cells:
         return 0 * index
     return min(index, cells - index, 1 + 0 * index)
 
 
 def bilinear(
-    image: torch.Tensor, cells: tuple[int, int], point: torch.Tensor
+    image: torch.Tensor, cells: tuple[int, int], point: torch.Tensor, clamp: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """A value (border padding), and the point's share in the image (see `fade`)."""
     x, y = point / STRIDE - 0.5
-    value, share = 0.0, fade(x, cells[0]) * fade(y, cells[1])
+    value, share = 0.0, fade(x, cells[0], clamp) * fade(y, cells[1], clamp)
     for i in (math.floor(x), math.floor(x) + 1):
         for j in (math.floor(y), math.floor(y) + 1):
             weight = (1 - abs(x - i)) * (1 - abs(y - j))
@@ -79,8 +87,8 @@ def slow_sampler(module, query, embedding, objects, _, key_map, value_map, index
         channels = slice(head * dims, (head + 1) * dims)
         logits, head_values, head_masks = [], [], []
         for point in x2d[head]:
-            key, mask = bilinear(key_map[image, channels], CELLS[image], point)
-            value, _ = bilinear(value_map[image, channels], CELLS[image], point)
+            key, mask = bilinear(key_map[image, channels], CELLS[image], point, module.clamp)
+            value, _ = bilinear(value_map[image, channels], CELLS[image], point, module.clamp)
             logits.append(query[index, channels] @ key / math.sqrt(dims))
             head_values.append(value)
             head_masks.append(mask)
@@ -95,7 +103,14 @@ def slow_sampler(module, query, embedding, objects, _, key_map, value_map, index
     first, second = module.ffn.layers[0][0], module.ffn.layers[1]
     hidden = (first.weight @ out + first.bias).clamp(min=0)
     out = layer_norm(out + second.weight @ hidden + second.bias, module.ffn_norm)
-    return out, torch.stack(values), x2d.flatten(0, 1), torch.stack(masks)
+    x2d = x2d.flatten(0, 1)
+    if module.clamp:
+        axes = [
+            x.clamp(STRIDE * 0.5, STRIDE * (num - 0.5))
+            for x, num in zip(x2d.unbind(-1), CELLS[image], strict=True)
+        ]
+        x2d = torch.stack(axes, dim=-1)
+    return out, torch.stack(values), x2d, torch.stack(masks)
 
 
 def leaves(inputs, dtype) -> list[torch.Tensor]:
@@ -111,9 +126,10 @@ def with_leaves(inputs, leaves):
     return query, embedding, replace(inputs[2], center=center), inputs[3], *maps
 
 
-def test_values_and_gradients_agree_with_the_design_point_by_point():
+@pytest.mark.parametrize("clamp", [False, True])
+def test_values_and_gradients_agree_with_the_design_point_by_point(clamp):
     # Positions are in single precision whatever the network computes in.
-    module, inputs = make(), make_inputs([2, 0, 0, 2, 1])
+    module, inputs = make(clamp), make_inputs([2, 0, 0, 2, 1])
     ours, exact = leaves(inputs, torch.float32), leaves(inputs, torch.float64)
     points = module(*with_leaves(inputs, ours))
     assert 0 < ((points.mask > 0) & (points.mask < 1)).sum() < points.mask.numel()
@@ -158,8 +174,9 @@ def test_no_objects():
     assert points.mask.shape == (0, HEADS * POINTS)
 
 
-def test_points_far_outside_contribute_nothing():
-    module = make()
+@pytest.mark.parametrize("clamp", [False, True])
+def test_points_far_outside_contribute_nothing(clamp):
+    module = make(clamp)
     query, embedding, objects, img_size, key_map, value_map = make_inputs([0, 1])
     far = replace(objects, center=objects.center + 1e4)
     points = module(query, embedding, far, img_size, key_map, value_map)

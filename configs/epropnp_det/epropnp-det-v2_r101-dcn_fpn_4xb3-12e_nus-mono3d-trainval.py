@@ -1,0 +1,8 @@
+_base_ = [
+    "../_base_/models/epropnp_det_v2.py",
+    "../_base_/datasets/nus_mono3d_trainval.py",
+    "../_base_/schedules/adamw_12e.py",
+    "../_base_/default_runtime.py",
+]
+
+val_cfg = None  # no scene is left to validate on
