@@ -31,6 +31,7 @@ BROKEN_FILE_ERRORS = (
     AssertionError,
     EOFError,
     LookupError,
+    OSError,
     RuntimeError,
     TypeError,
     ValueError,
@@ -120,14 +121,15 @@ def check_fit(model: nn.Module, checkpoint: dict, path: str | Path) -> None:
     mmengine only logs what does not fit and goes on with random weights.
 
     Args:
-        model: the model, wrapped for distributed runs or not.
+        model: the model, wrapped for distributed runs and test-time augmentation or not.
         checkpoint: as `check_checkpoint` returns it.
         path: the checkpoint's file, for the message.
 
     Raises:
         UserError: naming the first parameter that is missing or of another shape.
     """
-    model = getattr(model, "module", model)
+    while hasattr(model, "module"):
+        model = model.module
     stored = {key.removeprefix("module."): v for key, v in checkpoint["state_dict"].items()}
     wanted = dict(model.named_parameters())
     misfits = [

@@ -1,0 +1,1 @@
+"""The published models: their index, their files, and their conversion to ours."""

@@ -1,0 +1,35 @@
+"""Convert a published checkpoint into one for the configs of this repository."""
+
+import argparse
+from pathlib import Path
+
+from epropnp_det.engine.cli import user_errors
+from epropnp_det.zoo.convert import convert_checkpoint
+from epropnp_det.zoo.models import MODELS
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("source", metavar="SRC", help="published checkpoint")
+    parser.add_argument("target", metavar="DST", help="checkpoint to write")
+    parser.add_argument(
+        "--model", choices=MODELS, help="the published model, where its parameters do not tell"
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    with user_errors():
+        done = convert_checkpoint(args.source, args.target, ROOT, args.model)
+    print(
+        f"{args.target}: {done.num_converted} tensors of {done.model.name}, for {done.model.config}"
+    )
+    if done.dropped:
+        print("left out, since the network does not use them:", *done.dropped)
+
+
+if __name__ == "__main__":
+    main()
