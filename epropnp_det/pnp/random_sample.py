@@ -88,55 +88,28 @@ class RandomSampleSolver:
         """
         usable = problem.usable()
         problem, mean = problem.masked(usable).centred()
-        packed = problem.pack(self._backend(problem).layout)
-        pose = self._search(problem, packed, self._centred(pose_extra, mean), generator)
+        rows = problem.pack(OBJECT_ROWS)
+        poses = self._solve_subsets(problem, rows, generator)
+        if pose_extra is not None:
+            check_shape("pose_extra", pose_extra, (len(problem), pose_type(self.dof).dim))
+            pose_extra, _ = finite_poses(pose_extra.to(poses.dtype))
+            poses = torch.cat((poses, move_origin(pose_extra, mean)[None]))
+        backend = self._backend(problem)
+        packed = problem.pack(backend.layout)
+        pose = self._elect(poses, rows, packed, backend)
         refine = replace(self.refine, compile=self.compile)
         return move_result(refine.solve_packed(packed, pose, usable), -mean)
 
-    @torch.no_grad()
-    @full_precision
-    def propose(
-        self,
-        problem: PnPProblem,
-        pose_extra: Tensor | None = None,
-        generator: torch.Generator | None = None,
+    def _solve_subsets(
+        self, problem: PnPProblem, rows: PackedProblem, generator: torch.Generator | None
     ) -> Tensor:
-        """The best proposal (B, P) of each object, not refined; arguments as for a call."""
-        problem, mean = problem.masked(problem.usable()).centred()
-        packed = problem.pack(self._backend(problem).layout)
-        pose = self._search(problem, packed, self._centred(pose_extra, mean), generator)
-        return move_origin(pose, -mean)
-
-    def _search(
-        self,
-        problem: PnPProblem,
-        packed: PackedProblem,
-        pose_extra: Tensor | None,
-        generator: torch.Generator | None,
-    ) -> Tensor:
-        """The best proposal (B, P) of centred objects, which are also given packed."""
-        backend, batch, rows = self._backend(problem), len(problem), problem.pack(OBJECT_ROWS)
+        """Poses (S, B, P) of the best subsets of centred objects, which also come in rows."""
         points, poses = self._guess(problem, rows, generator)
+        subsets = _subsets(problem, rows, points, self._backend(problem))
         state = self._solver(self.num_iter).minimise(
-            _subsets(problem, rows, points, backend), poses.flatten(0, 1), final_model=False
+            subsets, poses.flatten(0, 1), final_model=False
         )
-        poses = finite_poses(state.pose)[0].unflatten(0, poses.shape[:2])
-        if pose_extra is not None:
-            poses = torch.cat((poses, pose_extra[None]))
-        cost = backend.cost_of(rows, poses)
-        poses = _take(poses, _best(cost, self.num_finalists))
-        if len(poses) == 1:
-            return poses[0]
-        padding = packed.num_objects - batch
-        finalists = pad(poses, (0, 0, 0, padding)).flatten(0, 1)
-        state = self._solver(FINALIST_ITER).minimise(
-            packed.repeated(len(poses), backend.layout), finalists, final_model=False
-        )
-        poses, cost = (
-            values.unflatten(0, (len(poses), -1))[:, :batch]
-            for values in (state.pose, state.model.cost)
-        )
-        return finite_poses(_take(poses, _best(cost, 1))[0])[0]
+        return finite_poses(state.pose)[0].unflatten(0, poses.shape[:2])
 
     def _guess(
         self, problem: PnPProblem, rows: PackedProblem, generator: torch.Generator | None
@@ -157,18 +130,28 @@ class RandomSampleSolver:
         best = _best(cost, self.num_solved)
         return points.take_along_dim(best[None], dim=1), finite_poses(_take(pose, best))[0]
 
+    def _elect(
+        self, poses: Tensor, rows: PackedProblem, packed: PackedProblem, backend: Backend
+    ) -> Tensor:
+        """The best (B, P) of poses (S, B, P), for the same objects in either layout."""
+        batch = poses.shape[1]
+        poses = _take(poses, _best(backend.cost_of(rows, poses), self.num_finalists))
+        count = len(poses)
+        if count == 1:
+            return poses[0]
+        poses = pad(poses, (0, 0, 0, packed.num_objects - batch)).flatten(0, 1)
+        repeated = packed.repeated(count, backend.layout)
+        state = self._solver(FINALIST_ITER).minimise(repeated, poses, final_model=False)
+        poses, cost = (
+            values.unflatten(0, (count, -1))[:, :batch] for values in (state.pose, state.model.cost)
+        )
+        return finite_poses(_take(poses, _best(cost, 1))[0])[0]
+
     def _backend(self, problem: PnPProblem) -> Backend:
         return select_backend(self.compile, problem.camera)
 
     def _solver(self, num_iter: int) -> LMSolver:
         return LMSolver(num_iter, compile=self.compile)
-
-    def _centred(self, pose_extra: Tensor | None, mean: Tensor) -> Tensor | None:
-        """Poses of objects whose origins have moved to the means (B, 3) of their points."""
-        if pose_extra is None:
-            return None
-        check_shape("pose_extra", pose_extra, (len(mean), pose_type(self.dof).dim))
-        return move_origin(finite_poses(pose_extra.to(mean.dtype))[0], mean)
 
 
 def _subsets(

@@ -45,6 +45,32 @@ def test_cost_gradient_agrees_with_autograd(make_problem, make_camera, dof, kind
     assert_close(ours.delta, expected[3])
 
 
+def test_what_a_compiler_sees_gives_the_same(make_problem, dof, monkeypatch):
+    """Products with rotations, unrolled for a compiler, against products of matrices."""
+    problem, pose = make_problem(batch=3, num_points=6, noise=8.0, dof=dof)
+    packed = problem.pack(OBJECT_ROWS)
+    transform = kernels.pack_transforms(transforms(pose, 4, pose_type(dof)))
+    arguments = packed, transform, torch.randn(3, 1, 4, dtype=pose.dtype)
+    cost, gradient = kernels.cost(packed, transform), kernels.cost_gradient(*arguments)
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    assert_close(kernels.cost(packed, transform), cost)
+    for ours, expected in zip(kernels.cost_gradient(*arguments), gradient, strict=True):
+        assert_close(ours, expected)
+
+
+@pytest.mark.parametrize("layout", [Layout(), ROWS_OF_TWO])
+def test_copies_follow_each_other(make_problem, dof, layout):
+    problem, pose = make_problem(batch=5, dof=dof)
+    packed = problem.pack(layout)
+    repeated = packed.repeated(3, layout)
+    assert repeated.num_objects == 3 * packed.num_objects
+    padding = torch.zeros(packed.num_objects - 5, pose.shape[1], dtype=pose.dtype)
+    poses = [torch.cat((part, padding)) for part in transforms(pose, 3, pose_type(dof))]
+    cost = kernels.cost(repeated, kernels.pack_transform(torch.cat(poses), layout))
+    expected = problem.cost(torch.stack([part[:5] for part in poses]))
+    assert_close(cost.flatten().unflatten(0, (3, -1))[:, :5], expected)
+
+
 def test_values_do_not_depend_on_the_layout(make_problem, dof):
     problem, pose = make_problem(batch=5, dof=dof)
     expected = problem.quadratic_model(pose)

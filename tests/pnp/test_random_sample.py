@@ -49,28 +49,44 @@ def test_one_heavy_point_does_not_fill_the_subsets(make_problem):
     w2d[:, 0] *= 1e4
     robust = HuberCost(torch.ones(8, dtype=w2d.dtype))
     heavy = PnPProblem(problem.x3d, problem.x2d, w2d, problem.camera, robust)
-    found = RandomSampleSolver(num_solved=64, num_iter=100).propose(heavy)
+    found = RandomSampleSolver(num_solved=64, num_iter=100, refine=LMSolver(0))(heavy).pose
     assert largest_offset(problem, found, pose).max() < 0.1
+
+
+def test_elimination_keeps_the_best(make_problem, dof):
+    """Where a third of the points lie, so that many a start leads astray."""
+    problem, _ = make_problem(batch=30, num_points=60, noise=0.0, dof=dof)
+    x2d = problem.x2d.clone()
+    x2d[:, :18] += 200 * torch.rand(30, 18, 2, dtype=x2d.dtype)
+    lying = PnPProblem(problem.x3d, x2d, None, problem.camera, HuberCost(1.0))
+    whole = RandomSampleSolver(dof, num_proposals=256, num_solved=256, refine=LMSolver(20))
+    best = whole(lying).cost
+    search = RandomSampleSolver(dof, refine=LMSolver(6))
+    assert (search(lying).cost < 1.01 * best).double().mean() > 0.9
+    single = RandomSampleSolver(dof, num_proposals=1, refine=LMSolver(6))
+    assert (single(lying).cost < 1.01 * best).double().mean() < 0.9
 
 
 def test_extra_pose_competes(make_problem, dof):
     problem, pose = make_problem(noise=0.0, dof=dof)
-    solver = RandomSampleSolver(dof, num_proposals=1, num_iter=0, num_finalists=1)
-    assert_close(solver.propose(problem, pose), pose, rtol=1e-12, atol=1e-12)
+    solver = RandomSampleSolver(
+        dof, num_proposals=1, num_iter=0, num_finalists=1, refine=LMSolver(0)
+    )
+    assert_close(solver(problem, pose).pose, pose, rtol=1e-12, atol=1e-12)
     worse = pose.clone()
     worse[:, 2] += 1000
     generators = (torch.Generator().manual_seed(1) for _ in range(2))
     assert torch.equal(
-        solver.propose(problem, worse, next(generators)),
-        solver.propose(problem, None, next(generators)),
+        solver(problem, worse, next(generators)).pose,
+        solver(problem, None, next(generators)).pose,
     )
 
 
 def test_same_seed_same_pose(make_problem, dof):
     problem, _ = make_problem(dof=dof)
-    solver = RandomSampleSolver(dof, num_iter=1)
+    solver = RandomSampleSolver(dof, num_iter=1, refine=LMSolver(0))
     one, same, other = (
-        solver.propose(problem, generator=torch.Generator().manual_seed(seed)) for seed in (5, 5, 6)
+        solver(problem, generator=torch.Generator().manual_seed(seed)).pose for seed in (5, 5, 6)
     )
     assert torch.equal(one, same) and not torch.equal(one, other)
 

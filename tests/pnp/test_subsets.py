@@ -13,6 +13,12 @@ def test_inclusion_by_hand():
     assert_close(inclusion(WEIGHTS, 4), torch.tensor(expected, dtype=torch.float64))
 
 
+def test_inclusion_does_not_lose_light_points_beside_heavy_ones():
+    """Their sum must not be what is left of a large number after a subtraction."""
+    weight = torch.tensor([[1e9, *[1.0] * 10]])
+    assert_close(inclusion(weight, 3), torch.tensor([[1.0, *[0.2] * 10]]))
+
+
 def test_points_are_drawn_as_often_as_they_should_be():
     """The running sum is cut evenly, so that no count is further off than one."""
     points = draw_points(WEIGHTS, 200, 4)
