@@ -14,6 +14,7 @@ from .layout import OBJECT_ROWS
 from .lm_solver import LMResult, LMSolver, move_origin, move_result
 from .pose import finite_poses, pose_type
 from .problem import PnPProblem
+from .sobol import scrambled_sobol
 from .subsets import draw_points, gather
 from .tensor_batch import check_shape, full_precision
 
@@ -118,15 +119,18 @@ class RandomSampleSolver:
         backend, kind = self._backend(problem), pose_type(self.dof)
         points = draw_points(problem.w2d.mean(-1), self.num_proposals, self.num_points, generator)
         few = _subsets(problem, rows, points[:: max(len(points) // GUESS_POINTS, 1)], backend)
-        uniform = torch.rand(
-            self.num_proposals * len(problem),
+        # The same rotations for all objects: what one gets does not depend on its neighbours.
+        uniform = scrambled_sobol(
+            self.num_proposals,
             self.dof - 3,
-            dtype=problem.x3d.dtype,
-            device=problem.device,
-            generator=generator,
+            1,
+            generator,
+            problem.x3d.dtype,
+            problem.device,
         )
-        found = backend.guess(kind, few, backend.layout.rows(uniform.mT), backend.layout)
-        pose, cost = (x[: len(uniform)].unflatten(0, (self.num_proposals, -1)) for x in found)
+        uniform = uniform[0].repeat_interleave(len(problem), dim=1)
+        found = backend.guess(kind, few, backend.layout.rows(uniform), backend.layout)
+        pose, cost = (x[: uniform.shape[1]].unflatten(0, (self.num_proposals, -1)) for x in found)
         best = _best(cost, self.num_solved)
         return points.take_along_dim(best[None], dim=1), finite_poses(_take(pose, best))[0]
 

@@ -39,7 +39,7 @@ def draw_points(
     # A little for all, so that there are enough points to draw whatever the weights are.
     weight = weight + 1e-3 * weight.mean(-1, keepdim=True) + torch.finfo(weight.dtype).tiny
     parts = num_points * num_subsets
-    offset = torch.rand(batch, 1, generator=generator, **like)
+    offset = torch.rand((), generator=generator, **like)  # of no object alone
     edges = inclusion(weight, num_points).cumsum(-1) * num_subsets - offset
     # The point at a place is the number of edges before it.
     behind = edges.ceil().clamp(0, parts).nan_to_num(nan=float(parts)).long()

@@ -82,6 +82,15 @@ def test_extra_pose_competes(make_problem, dof):
     )
 
 
+def test_result_does_not_depend_on_the_batch(make_problem, dof):
+    problem, _ = make_problem(batch=5, num_points=30, dof=dof)
+    solve = RandomSampleSolver(dof)
+    together = solve(problem, generator=torch.Generator().manual_seed(3))
+    for b in range(5):
+        alone = solve(problem[b], generator=torch.Generator().manual_seed(3))
+        assert_close(alone.pose[0], together.pose[b])
+
+
 def test_same_seed_same_pose(make_problem, dof):
     problem, _ = make_problem(dof=dof)
     solver = RandomSampleSolver(dof, num_iter=1, refine=LMSolver(0))

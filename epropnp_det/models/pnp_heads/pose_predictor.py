@@ -62,7 +62,7 @@ class PosePredictor:
             objects: the objects, for their classes, class scores and images.
             views: the cameras of the batch.
         """
-        # The same image gives the same boxes, in whatever order and process it comes.
+        # The same image gives the same boxes, in whatever batch, order and process it comes.
         generator = torch.Generator(problem.device).manual_seed(0)
         score, extras = pred.score_logit.sigmoid(), {}
         ratio = self.settings.mc_scoring_ratio
