@@ -97,7 +97,7 @@ class EProPnP(nn.Module):
         # rotation are nearly independent, for the solver and for the sampler.
         problem, mean = problem.centred()
         pose_gt = None if pose_gt is None else move_origin(pose_gt, mean)
-        result = self.solver(problem, pose_gt, generator)
+        result = self.solver.solve_centred(problem, pose_gt, generator)
         backend = select_backend(self.compile, problem.camera)
         poses, cost, log_proposal, sound = self._sample(
             problem, result, pose_gt, num_samples, backend, generator

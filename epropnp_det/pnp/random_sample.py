@@ -16,7 +16,7 @@ from .pose import finite_poses, pose_type
 from .problem import PnPProblem
 from .sobol import scrambled_sobol
 from .subsets import draw_points, gather
-from .tensor_batch import check_shape, full_precision
+from .tensor_batch import check_shape, full_precision, keep_objects
 
 GUESS_POINTS = 8
 """Points of a subset that make and judge the guess, spread evenly over it."""
@@ -87,19 +87,32 @@ class RandomSampleSolver:
         Raises:
             ValueError: if ``pose_extra`` has another shape.
         """
+        problem, mean = problem.centred()
+        if pose_extra is not None:
+            check_shape("pose_extra", pose_extra, (len(problem), pose_type(self.dof).dim))
+            pose_extra = move_origin(pose_extra.to(mean.dtype), mean)
+        result = self.solve_centred(problem, pose_extra, generator)
+        return move_result(result, -keep_objects(mean, result.valid))
+
+    @torch.no_grad()
+    @full_precision
+    def solve_centred(
+        self,
+        problem: PnPProblem,
+        pose_extra: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> LMResult:
+        """As a call, of objects whose origins are the means of their points already."""
         usable = problem.usable()
-        problem, mean = problem.masked(usable).centred()
+        problem = problem.masked(usable)
         rows = problem.pack(OBJECT_ROWS)
         poses = self._solve_subsets(problem, rows, generator)
         if pose_extra is not None:
-            check_shape("pose_extra", pose_extra, (len(problem), pose_type(self.dof).dim))
-            pose_extra, _ = finite_poses(pose_extra.to(poses.dtype))
-            poses = torch.cat((poses, move_origin(pose_extra, mean)[None]))
+            poses = torch.cat((poses, finite_poses(pose_extra)[0][None]))
         backend = self._backend(problem)
         packed = problem.pack(backend.layout)
         pose = self._elect(poses, rows, packed, backend)
-        refine = replace(self.refine, compile=self.compile)
-        return move_result(refine.solve_packed(packed, pose, usable), -mean)
+        return replace(self.refine, compile=self.compile).solve_packed(packed, pose, usable)
 
     def _solve_subsets(
         self, problem: PnPProblem, rows: PackedProblem, generator: torch.Generator | None

@@ -43,6 +43,17 @@ def test_same_seed_same_samples(make_problem, dof, sampler):
     assert torch.equal(one, same) and not torch.equal(one, other)
 
 
+def test_mode_is_what_the_solver_finds_alone(make_problem, dof):
+    """To the last bit: otherwise a wish for the posterior could change a detection."""
+    problem, _ = make_problem(batch=6, dof=dof)
+    layer = EProPnP(dof, mc_samples=8)
+    posterior, result = (
+        f(problem, generator=torch.Generator().manual_seed(1)) for f in (layer, layer.solver)
+    )
+    assert torch.equal(posterior.mode, result.pose)
+    assert torch.equal(posterior.covariance, result.covariance)
+
+
 def test_gradient_flows_through_the_costs_alone(make_problem, dof, sampler):
     problem, pose = make_problem(dof=dof)
     for tensor in (problem.x3d, problem.x2d, problem.w2d):
