@@ -38,6 +38,7 @@ def draw_bev(
     ground_truth: BoxSet | None = None,
     views: Sequence[FieldOfView] = (),
     reach: float = 50.0,
+    points: np.ndarray | None = None,
 ) -> None:
     """Draw boxes from above, forward up, with range rings and the cameras' fields of view.
 
@@ -49,14 +50,17 @@ def draw_bev(
         predictions, ground_truth: boxes in the ego frame (x forward, y left, z up).
         views: cameras.
         reach: half the side of the drawn square, metres.
+        points: (P, 3) LiDAR points in the ego frame.
     """
     for view in views:
         ax.add_patch(Polygon(_turned(view.wedge(2 * reach)), fc="#5b8def", alpha=0.09, lw=0))
     for radius in np.arange(RING, np.sqrt(2) * reach, RING):
         ax.add_patch(Circle((0, 0), radius, fill=False, ec="#9aa0a6", lw=0.5, ls=(0, (4, 4))))
         if radius <= reach:
-            ax.text(-radius, 0, f" {radius:.0f} m", fontsize=6, color="#5f6368")
+            ax.text(-radius, 0, f" {radius:.0f} m", fontsize=7, color="#3c4043", zorder=3)
     ax.add_patch(Polygon(_turned(EGO_OUTLINE), fc="#3c4043", ec="none", zorder=3))
+    if points is not None:
+        ax.scatter(*_turned(points).T, s=0.25, lw=0, color="#5f6368", zorder=1.5)
     if ground_truth is not None:
         for outline, tick in map(_footprint, ground_truth.corners):
             ax.add_patch(

@@ -75,7 +75,7 @@ def save_overview(
     figure.legend(
         handles=legend_entries(found.names), loc="outside lower center", ncols=11, fontsize=8
     )
-    _save(figure, Path(path))
+    save_figure(figure, Path(path))
 
 
 def ground_truth(nusc: NuScenes, sample: dict) -> BoxSet:
@@ -99,7 +99,8 @@ def predictions(detections: Sequence[dict], min_score: float, max_boxes: int) ->
     return BoxSet.from_devkit(boxes, [entry["detection_name"] for entry in best], scores)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a picture so that it is there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.stem}.part{path.suffix}")
     figure.savefig(draft)

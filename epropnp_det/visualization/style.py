@@ -24,14 +24,17 @@ GROUND_TRUTH = "#00e676"
 RIM = patheffects.withStroke(linewidth=2.2, foreground="black", alpha=0.55)
 
 
-def legend_entries(names: Iterable[str]) -> list[Line2D]:
-    """Entries for ground truth and for predictions of the given classes, in palette order."""
+def class_entries(names: Iterable[str]) -> list[Line2D]:
+    """Legend entries of classes, in palette order."""
     names = set(names)
     return [
-        Line2D([], [], color=GROUND_TRUTH, lw=2, label="ground truth"),
-        *(
-            Line2D([], [], color=colour, lw=4, label=name.replace("_", " "))
-            for name, colour in PALETTE.items()
-            if name in names
-        ),
+        Line2D([], [], color=colour, lw=4, label=name.replace("_", " "))
+        for name, colour in PALETTE.items()
+        if name in names
     ]
+
+
+def legend_entries(names: Iterable[str]) -> list[Line2D]:
+    """Entries for ground truth and for predictions of the given classes, in palette order."""
+    truth = Line2D([], [], color=GROUND_TRUTH, lw=2, label="ground truth")
+    return [truth, *class_entries(names)]

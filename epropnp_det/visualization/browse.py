@@ -1,0 +1,209 @@
+"""Sheets of a dataset's keyframes: what a detector will be shown and asked for."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from nuscenes.utils.data_classes import Box
+from PIL import Image
+from pyquaternion import Quaternion
+from tqdm import tqdm
+
+from ..datasets.info_file import read_info_file
+from ..datasets.nuscenes_names import CAMERAS, CLASSES, LIDAR, LIDAR_FEATURES
+from ..datasets.transforms import LoadCameraLidarPoints
+from ..errors import UserError
+from .bev import FieldOfView, draw_bev
+from .boxes import BoxSet
+from .image import draw_boxes_on_image
+from .overview import LAYOUT, save_figure
+from .points import depth_colours, draw_points_on_image
+from .style import class_entries
+
+# Camera axes of an object with yaw 0 as columns: its forward is right, its left is away, its up is
+# against y.
+_AT_YAW_0 = Quaternion(matrix=np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]]))
+# Small in inches and fine in dots, so that text and lines can be read at a third of the size.
+_SIZE, _DPI, _TEXT = (15.0, 4.6), 240, 8
+
+
+def browse(
+    info_file: str | Path,
+    root: str | Path,
+    out_dir: str | Path,
+    start: int = 0,
+    num: int | None = None,
+    overwrite: bool = False,
+) -> int:
+    """Save a sheet for each keyframe of an info file; one that is there already is passed over.
+
+    Args:
+        info_file: info file of nuScenes data, ours or mmdet3d's.
+        root: dataroot with the folder ``samples``.
+        out_dir: folder for the sheets, made when absent.
+        start: first keyframe.
+        num: how many keyframes; None for all that follow.
+        overwrite: draw again what is there.
+
+    Returns:
+        Number of sheets drawn.
+
+    Raises:
+        UserError: the info file, the root or a file of sensor data is missing or broken, the info
+            file is of other data, there is no keyframe ``start``, or the folder cannot be written.
+    """
+    frames = read_info_file(str(info_file))["data_list"]
+    if not set(CAMERAS) <= frames[0].get("images", {}).keys():
+        raise UserError(f"info file {info_file} is not of nuScenes data: name another")
+    _check_root(root)
+    if not 0 <= start < len(frames):
+        raise UserError(f"{info_file} has keyframes 0 to {len(frames) - 1}, not --start {start}")
+    try:
+        Path(out_dir).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write to {out_dir} ({error}): name another --out") from error
+    drawn = 0
+    stop = None if num is None else start + num
+    for index, frame in enumerate(tqdm(frames[start:stop], unit="keyframe"), start):
+        path = Path(out_dir, f"{index:05d}_{frame['token']}.png")
+        if overwrite or not path.exists():
+            save_keyframe(path, frame, root)
+            drawn += 1
+    return drawn
+
+
+def info_file_of_split(root: str | Path, split: str) -> Path:
+    """The info file that ``tools/create_data.py`` wrote for a split into the dataroot.
+
+    Raises:
+        UserError: there is none, or no such root.
+    """
+    _check_root(root)
+    stem = "nuscenes_infos_"
+    path = Path(root, f"{stem}{split}.pkl")
+    if not path.is_file():
+        found = sorted(p.stem.removeprefix(stem) for p in Path(root).glob(f"{stem}*.pkl"))
+        raise UserError(
+            f"{root} has no info file of split {split} (it has: {', '.join(found) or 'none'}): "
+            "name another --split or make it with tools/create_data.py"
+        )
+    return path
+
+
+def save_keyframe(path: str | Path, frame: dict, root: str | Path) -> None:
+    """Draw one keyframe: six images with true boxes and LiDAR points, and everything from above.
+
+    The images show ``cam_instances``, which is what a monocular detector learns from; the view from
+    above shows ``instances``. Boxes without a LiDAR or radar point are left out, as in training and
+    in the benchmark. LiDAR points reach an image through its camera's own ego pose.
+
+    Args:
+        path: the picture to write; its suffix gives the format.
+        frame: an entry of the info file's ``data_list``.
+        root: dataroot.
+
+    Raises:
+        UserError: a file of sensor data is missing or broken.
+    """
+    lidar = frame["lidar_points"]
+    lidar_path = Path(root, "samples", LIDAR, lidar["lidar_path"])
+    lidar_to_ego = np.array(lidar["lidar2ego"])
+    with _readable(lidar_path):
+        points = np.fromfile(lidar_path, np.float32).reshape(-1, LIDAR_FEATURES)[:, :3]
+    truth = lidar_boxes(frame["instances"]).transformed(lidar_to_ego)
+
+    figure = Figure(figsize=_SIZE, layout="constrained", dpi=_DPI)
+    grid = figure.add_gridspec(2, 4, width_ratios=(16, 16, 16, 18.5))
+    axes, views = [], []
+    for row, channels in enumerate(LAYOUT):
+        for column, channel in enumerate(channels):
+            camera = frame["images"][channel]
+            boxes = camera_boxes(frame.get("cam_instances", {}).get(channel, ()))
+            axes.append(figure.add_subplot(grid[row, column]))
+            views.append(
+                _draw_camera(axes[-1], channel, camera, boxes, lidar_path, Path(root, "samples"))
+            )
+            delay = 1e3 * (camera["timestamp"] - frame["timestamp"])
+            axes[-1].set_title(
+                f"{channel}, {delay:+.0f} ms, {len(boxes)} boxes", fontsize=_TEXT, pad=2
+            )
+    bar = figure.colorbar(depth_colours(), ax=axes, pad=0.01, aspect=40, extend="max")
+    bar.set_label("depth of LiDAR points (m)", fontsize=_TEXT)
+    bar.ax.tick_params(labelsize=_TEXT)
+
+    ax = figure.add_subplot(grid[:, 3])
+    draw_bev(ax, truth, views=views, points=points @ lidar_to_ego[:3, :3].T + lidar_to_ego[:3, 3])
+    time = datetime.fromtimestamp(frame["timestamp"], UTC)
+    ax.set_title(f"{frame['token']}, {time:%Y-%m-%d %H:%M:%S} UTC", fontsize=_TEXT, pad=2)
+    figure.legend(
+        handles=class_entries(CLASSES), loc="outside lower center", ncols=10, fontsize=_TEXT
+    )
+    save_figure(figure, Path(path))
+
+
+def camera_boxes(instances: Sequence[dict]) -> BoxSet:
+    """Boxes of ``cam_instances`` of one camera that hold a LiDAR or radar point, camera frame."""
+    return _box_set(
+        instances,
+        lambda x, y, z, length, height, width, yaw: Box(
+            [x, y, z], [width, length, height], Quaternion(axis=[0, 1, 0], radians=yaw) * _AT_YAW_0
+        ),
+    )
+
+
+def lidar_boxes(instances: Sequence[dict]) -> BoxSet:
+    """Boxes of ``instances`` of the ten classes that hold a LiDAR or radar point, LiDAR frame."""
+    return _box_set(
+        instances,
+        lambda x, y, z, length, width, height, yaw: Box(
+            [x, y, z], [width, length, height], Quaternion(axis=[0, 0, 1], radians=yaw)
+        ),
+    )
+
+
+def _box_set(instances: Sequence[dict], make: Callable[..., Box]) -> BoxSet:
+    kept = [item for item in instances if item["bbox_label_3d"] >= 0 and item["bbox_3d_isvalid"]]
+    return BoxSet.from_devkit(
+        [make(*item["bbox_3d"]) for item in kept], [CLASSES[item["bbox_label_3d"]] for item in kept]
+    )
+
+
+def _draw_camera(
+    ax: Axes, channel: str, camera: dict, boxes: BoxSet, lidar_path: Path, samples: Path
+) -> FieldOfView:
+    """Draw one image with all that lies in it; returns what it overlooks."""
+    path = samples / channel / camera["img_path"]
+    with _readable(path), Image.open(path) as file:
+        image = np.asarray(file.convert("RGB"))
+    cam2img = np.array(camera["cam2img"])
+    # In the colours of their classes, which predictions have elsewhere.
+    draw_boxes_on_image(ax, image, cam2img, predictions=boxes)
+    loaded = LoadCameraLidarPoints().transform(
+        {
+            "lidar_points": {"lidar_path": str(lidar_path)},
+            "images": {channel: camera},
+            "cam2img": cam2img,
+            "img_shape": image.shape[:2],
+        }
+    )
+    draw_points_on_image(ax, loaded["points"].coord.numpy(), cam2img)
+    return FieldOfView(np.array(camera["cam2ego"]), cam2img, image.shape[1])
+
+
+def _check_root(root: str | Path) -> None:
+    if not Path(root).is_dir():
+        raise UserError(f"dataroot {root} is not a folder: name the nuScenes folder with --root")
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing: unpack it there or name another --root") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is not readable ({error}): download it again") from error

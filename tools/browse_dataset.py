@@ -1,0 +1,44 @@
+"""Draw keyframes of a nuScenes dataset: images with true boxes and LiDAR, and a view from above.
+
+    python tools/browse_dataset.py --root data/nuscenes --split val --out work_dirs/browse --num 20
+
+Pictures that are there already are passed over, so an interrupted run goes on where it was.
+"""
+
+import argparse
+from pathlib import Path
+
+from epropnp_det.errors import exit_on_user_error
+from epropnp_det.visualization.browse import browse, info_file_of_split
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "info_file", nargs="?", help="info file (default: that of --split in --root)"
+    )
+    parser.add_argument("--root", help="dataroot (default: the folder of the info file)")
+    parser.add_argument("--split", default="val", help="train, val or test (default: %(default)s)")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the pictures")
+    parser.add_argument("--start", type=int, default=0, help="first keyframe (default: 0)")
+    parser.add_argument("--num", type=int, help="how many keyframes (default: all)")
+    parser.add_argument("--overwrite", action="store_true", help="draw again what is there")
+    args = parser.parse_args()
+    if args.info_file is None and args.root is None:
+        parser.error("name an info file, or the dataroot with --root")
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+    with exit_on_user_error():
+        info_file = args.info_file or info_file_of_split(args.root, args.split)
+        root = args.root or Path(info_file).parent
+        drawn = browse(info_file, root, args.out, args.start, args.num, args.overwrite)
+    print(f"{args.out}: {drawn} pictures drawn")
+
+
+if __name__ == "__main__":
+    main()
