@@ -1,0 +1,189 @@
+"""Monocular 3D detection on whatever a user has: images, folders, videos, nuScenes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmdet3d.apis import MonoDet3DInferencer
+from mmdet3d.registry import DATASETS, INFERENCERS, MODELS
+from mmdet3d.structures import Det3DDataSample
+from mmengine.config import Config
+from mmengine.runner import load_checkpoint
+from torch import nn
+from tqdm import tqdm
+
+from .. import register_all_modules
+from ..engine.checkpoint import check_checkpoint, check_fit
+from ..engine.config import load_config
+from ..errors import UserError
+from .inputs import CameraImage, gather
+from .pictures import save_picture
+from .predictions import image_entry
+
+
+@INFERENCERS.register_module()
+class EProPnPDet3DInferencer(MonoDet3DInferencer):
+    """A trained network, ready for images.
+
+    It takes the config's test pipeline as it stands, so a network that sees a crop gets its crop;
+    boxes, pictures and camera matrices are those of the images as they are stored. The stock
+    inferencer beneath asks for an info file with a camera ``CAM2`` and a ``lidar2img``, draws on
+    the uncropped image with the cropped camera, and repeats the predictions of earlier batches.
+
+    Example::
+
+        from epropnp_det.apis import EProPnPDet3DInferencer
+
+        inferencer = EProPnPDet3DInferencer("config.py", "checkpoint.pth")
+        boxes = inferencer("image.jpg", cam2img="camera.json")["predictions"][0]["boxes"]
+
+    Args:
+        model: config, or path of one.
+        weights: path of a checkpoint.
+        device: where to compute; a GPU when there is one.
+        posterior: draw pose samples, for the boxes' ``pose_covariance``, where the network can.
+        show_progress: show a progress bar.
+
+    Raises:
+        UserError: config, checkpoint or device is missing, or they do not fit together.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | Config,
+        weights: str | Path,
+        device: str | None = None,
+        posterior: bool = True,
+        show_progress: bool = True,
+    ) -> None:
+        register_all_modules()  # for a script that imported the package before mmengine
+        _check_device(device)
+        cfg = deepcopy(model) if isinstance(model, Config) else load_config(str(model))
+        if posterior:
+            cfg.merge_from_dict({"model.test_cfg.return_posterior": True})
+        self.weights = str(weights)
+        super().__init__(cfg, self.weights, device)
+        self.show_progress = show_progress
+
+    def __call__(
+        self,
+        inputs: str | Path | Sequence[str | Path] | dict,
+        cam2img: np.ndarray | str | Path | None = None,
+        *,
+        data_root: str | Path | None = None,
+        cameras: Sequence[str] | None = None,
+        samples: Sequence[str] | None = None,
+        batch_size: int = 1,
+        score_thr: float = 0.1,
+        out_dir: str | Path | None = None,
+        pictures: bool = True,
+        return_datasamples: bool = False,
+    ) -> dict[str, list]:
+        """Detect objects.
+
+        Args:
+            inputs: an image, a list of images, a folder of images, a video, an info file (.pkl), or
+                the stock inferencer's ``dict(img=..., infos=...)``.
+            cam2img: (3, 3) camera matrix of all images, a .csv or .json file that holds it, or an
+                info file that lists images of the same names; None for an info file as input.
+            data_root: nuScenes folder of an info file; the file's own folder when None.
+            cameras, samples: only these cameras and sample tokens of an info file.
+            batch_size: images that go through the network together.
+            score_thr: boxes of lower score are left out.
+            out_dir: folder that gets ``predictions.json``, written whole when all is done, and
+                ``pictures``; nothing is written when None.
+            pictures: draw pictures.
+            return_datasamples: return what the network gives in place of plain entries.
+
+        Returns:
+            ``predictions``: of each image its entry of
+            :data:`~epropnp_det.apis.PREDICTIONS_SCHEMA`, or its data sample;
+            ``visualization``: paths of the pictures.
+
+        Raises:
+            UserError: an input is missing or unreadable, or a camera matrix cannot be right.
+        """
+        if batch_size < 1:
+            raise UserError(f"the batch size is {batch_size}: give at least 1.")
+        if isinstance(inputs, dict):
+            inputs, cam2img = inputs["img"], inputs.get("infos", cam2img)
+        images = gather(inputs, cam2img, data_root, cameras, samples)
+        entries, data_samples, drawn = [], [], []
+        with tqdm(total=len(images), unit="image", disable=not self.show_progress) as bar:
+            for image, sample in self._detect(images, batch_size):
+                found = sample.pred_instances_3d
+                entry = image_entry(image, found, self.model.dataset_meta["classes"], score_thr)
+                if out_dir is not None and pictures:
+                    name = f"{len(entries):06d}_{Path(image.path).stem}.png"
+                    drawn.append(str(Path(out_dir, "pictures", name)))
+                    save_picture(drawn[-1], image.pixels, entry)
+                entries.append(entry)
+                if return_datasamples:
+                    data_samples.append(sample)
+                bar.update()
+        if out_dir is not None:
+            self._write(Path(out_dir, "predictions.json"), entries, score_thr)
+        predictions = data_samples if return_datasamples else entries
+        return {"predictions": predictions, "visualization": drawn}
+
+    def _detect(
+        self, images: Sequence[CameraImage], batch_size: int
+    ) -> Iterator[tuple[CameraImage, Det3DDataSample]]:
+        for batch in self._get_chunk_data(images, batch_size):
+            loaded = [
+                {"img": x.path if x.frame is None else x.frame, "cam2img": x.cam2img} for x in batch
+            ]
+            found = self.forward(self.collate_fn([self.pipeline(item) for item in loaded]))
+            yield from zip(batch, found, strict=True)
+
+    def _write(self, path: Path, entries: list[dict], score_thr: float) -> None:
+        content = {
+            "version": 1,
+            "config": str(self.cfg.filename),
+            "checkpoint": self.weights,
+            "score_thr": score_thr,
+            "images": entries,
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            draft.write_text(json.dumps(content, allow_nan=False, indent=1), encoding="utf-8")
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def _init_model(self, cfg: Config, weights: str, device: str = "cpu") -> nn.Module:
+        checkpoint = check_checkpoint(weights)
+        model = MODELS.build(cfg.model)
+        check_fit(model, checkpoint, weights)
+        load_checkpoint(model, weights, map_location="cpu")
+        described = checkpoint.get("meta", {}).get("dataset_meta")
+        if described is None:
+            dataset = dict(cfg.test_dataloader.dataset, lazy_init=True, pipeline=[])
+            described = DATASETS.build(dataset).metainfo
+        model.dataset_meta = described
+        model.cfg = cfg
+        return model.to(device).eval()
+
+    def _init_visualizer(self, cfg: Config) -> None:
+        """None: :func:`~epropnp_det.apis.pictures.save_picture` draws on the stored image."""
+
+
+def _check_device(device: str | None) -> None:
+    if device is None:
+        return
+    try:
+        known = torch.device(device)
+    except RuntimeError as error:
+        raise UserError(f"there is no device {device!r}: give cpu or cuda.") from error
+    if known.type == "cuda" and (known.index or 0) >= torch.cuda.device_count():
+        raise UserError(
+            f"PyTorch finds {torch.cuda.device_count()} GPUs and so no {device}: give another "
+            "device, or none."
+        )

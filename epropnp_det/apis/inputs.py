@@ -1,0 +1,208 @@
+"""Images with their cameras, from whatever a user names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import mmcv
+import numpy as np
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from ..datasets import NuScenesMonoDataset
+from ..datasets.info_file import read_info_file
+from ..errors import UserError
+from .camera_matrix import check_camera_matrix, read_camera_matrix
+
+IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"})
+
+_SIDEWAYS = 5  # EXIF orientations from here on exchange width and height.
+
+
+@dataclass(frozen=True)
+class CameraImage:
+    """An image and its camera.
+
+    Attributes:
+        path: the image's or the video's file.
+        cam2img: (3, 3) camera matrix of the image as it is stored, pixels.
+        source: what else says which image it is, as :data:`~.predictions.PREDICTIONS_SCHEMA` has
+            it: ``frame`` of a video, ``sample_token`` and ``camera`` of an info file.
+        frame: (H, W, 3) the decoded frame of a video, BGR.
+    """
+
+    path: str
+    cam2img: np.ndarray
+    source: dict
+    frame: np.ndarray | None = None
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """(H, W, 3) the image, RGB."""
+        bgr = mmcv.imread(self.path) if self.frame is None else self.frame
+        return bgr[..., ::-1]
+
+
+class VideoFrames:
+    """The frames of a video, read one by one.
+
+    Args:
+        path: a file that OpenCV can read.
+        cam2img: (3, 3) camera matrix, pixels.
+
+    Raises:
+        UserError: OpenCV cannot read it, or the matrix cannot be the camera's.
+    """
+
+    def __init__(self, path: str, cam2img: np.ndarray) -> None:
+        self.path = path
+        self.cam2img = cam2img
+        video = cv2.VideoCapture(path)
+        read, first = video.read()
+        self.length = max(0, int(video.get(cv2.CAP_PROP_FRAME_COUNT)))
+        if not read:
+            raise UserError(f"the video {path} cannot be read by OpenCV: convert it to .mp4.")
+        check_camera_matrix(cam2img, first.shape[1::-1], path)
+
+    def __len__(self) -> int:
+        """Number of frames that the file announces."""
+        return self.length
+
+    def __iter__(self) -> Iterator[CameraImage]:
+        video = cv2.VideoCapture(self.path)
+        number = 0
+        while (found := video.read())[0]:
+            yield CameraImage(self.path, self.cam2img, {"frame": number}, found[1])
+            number += 1
+
+
+def gather(
+    inputs: str | Path | Sequence[str | Path],
+    cam2img: np.ndarray | str | Path | None = None,
+    data_root: str | Path | None = None,
+    cameras: Sequence[str] | None = None,
+    samples: Sequence[str] | None = None,
+) -> Sequence[CameraImage] | VideoFrames:
+    """Find the images that are meant, and make sure that each is there and has a sane camera.
+
+    Args:
+        inputs: an image, a list of images, a folder of images, a video, or an info file (.pkl).
+        cam2img: (3, 3) camera matrix of all of them, a file that holds one (.csv or .json), or an
+            info file that lists images of the same names; with an info file as input, None.
+        data_root: nuScenes folder of an info file; its own folder when None.
+        cameras: only the images of these cameras of an info file.
+        samples: only the images of samples with these tokens.
+
+    Raises:
+        UserError: something is missing, unreadable, empty or does not fit together.
+    """
+    if isinstance(inputs, (str, Path)) and Path(inputs).suffix == ".pkl":
+        if cam2img is not None:
+            raise UserError(f"{inputs} has camera matrices of its own: leave the other one out.")
+        images = _of_info_file(Path(inputs), data_root, cameras, samples)
+    else:
+        if any(choice is not None for choice in (data_root, cameras, samples)):
+            raise UserError(
+                f"data root, cameras and samples select from an info file, and {inputs} is none."
+            )
+        paths = _files(inputs)
+        if not paths:
+            raise UserError("the list of images is empty: name at least one.")
+        if cam2img is None:
+            raise UserError(
+                f"the camera matrix of {paths[0]} is missing: give a 3x3 .csv or .json file, or an "
+                "info file that lists the image."
+            )
+        matrices = _matrices(cam2img, paths)
+        if Path(paths[0]).suffix.lower() in VIDEO_SUFFIXES:
+            return VideoFrames(paths[0], matrices[0])
+        images = [CameraImage(*pair, {}) for pair in zip(paths, matrices, strict=True)]
+    for image in images:
+        check_camera_matrix(image.cam2img, _image_size(image.path), image.path)
+    return images
+
+
+def _files(inputs: str | Path | Iterable[str | Path]) -> list[str]:
+    """Paths of the images, or of the one video, that are named."""
+    if not isinstance(inputs, (str, Path)):
+        return [str(path) for path in inputs]
+    path = Path(inputs)
+    if not path.is_dir():
+        return [str(path)]
+    found = sorted(str(p) for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+    if not found:
+        raise UserError(f"the folder {path} holds no image: give one of {_list(IMAGE_SUFFIXES)}.")
+    return found
+
+
+def _matrices(cam2img: np.ndarray | str | Path, paths: Sequence[str]) -> list[np.ndarray]:
+    """The camera matrix of each image."""
+    if not isinstance(cam2img, (str, Path)):
+        return [np.asarray(cam2img, dtype=np.float64)] * len(paths)
+    if Path(cam2img).suffix != ".pkl":
+        return [read_camera_matrix(cam2img)] * len(paths)
+    known = {
+        Path(view["img_path"]).name: np.array(view["cam2img"], dtype=np.float64)[:3, :3]
+        for frame in read_info_file(str(cam2img))["data_list"]
+        for view in frame["images"].values()
+    }
+    names = [Path(path).name for path in paths]
+    for name in names:
+        if name not in known:
+            raise UserError(
+                f"info file {cam2img} does not list {name}: give the one that does, or the camera "
+                "matrix in a .csv or .json file."
+            )
+    return [known[name] for name in names]
+
+
+def _of_info_file(
+    path: Path,
+    data_root: str | Path | None,
+    cameras: Sequence[str] | None,
+    samples: Sequence[str] | None,
+) -> list[CameraImage]:
+    path = path.absolute()
+    dataset = NuScenesMonoDataset(
+        data_root=str(data_root or path.parent), ann_file=str(path), test_mode=True, lazy_init=True
+    )
+    images = [
+        CameraImage(
+            view["img_path"],
+            view["cam2img"][:3, :3],
+            {"sample_token": item["token"], "camera": camera},
+        )
+        for item in dataset.load_data_list()
+        for camera, view in item["images"].items()
+    ]
+    for key, wanted in (("camera", cameras), ("sample_token", samples)):
+        found = {image.source[key] for image in images}
+        for name in wanted or ():
+            if name not in found:
+                raise UserError(
+                    f"info file {path} has no {key.replace('_', ' ')} {name}: it has "
+                    f"{_list(found) if len(found) < 10 else f'{len(found)} others'}."
+                )
+        if wanted:
+            images = [image for image in images if image.source[key] in wanted]
+    return images
+
+
+def _image_size(path: str) -> tuple[int, int]:
+    """(width, height) of an image file as OpenCV decodes it, from its header alone."""
+    if not Path(path).is_file():
+        raise UserError(f"the image {path} does not exist: correct the path or the data root.")
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except UnidentifiedImageError as error:
+        raise UserError(f"{path} is not an image that can be read: convert it to .png.") from error
+    return (height, width) if orientation >= _SIDEWAYS else (width, height)
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))

@@ -1,0 +1,132 @@
+"""Predictions as JSON: the schema, the entries, and the file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from ..evaluation.attributes import choose_attributes
+from .inputs import CameraImage
+
+
+def _array(length: int, items: dict) -> dict:
+    return {"type": "array", "minItems": length, "maxItems": length, "items": items}
+
+
+def _object(properties: dict, optional: Sequence[str] = ()) -> dict:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [name for name in properties if name not in optional],
+        "additionalProperties": False,
+    }
+
+
+def _or_null(schema: dict, description: str) -> dict:
+    return {"anyOf": [schema, {"type": "null"}], "description": description}
+
+
+_NUMBER = {"type": "number"}
+_POSITIVE = {"type": "number", "exclusiveMinimum": 0}
+
+_BOX = _object(
+    {
+        "name": {"type": "string", "description": "class"},
+        "score": {"type": "number", "minimum": 0, "maximum": 1},
+        "center": {
+            **_array(3, _NUMBER),
+            "description": "gravity centre (x, y, z), camera frame (right, down, forward), metres",
+        },
+        "size": {**_array(3, _POSITIVE), "description": "length, height, width, metres"},
+        "yaw": {
+            **_NUMBER,
+            "description": "rotation about the camera's y axis, radians; the box faces "
+            "(cos yaw, 0, -sin yaw)",
+        },
+        "velocity": _or_null(_array(2, _NUMBER), "(vx, vz), camera frame, m/s"),
+        "attribute": _or_null({"type": "string"}, "of nuScenes; null where the class has none"),
+        "pose_covariance": _or_null(
+            _array(4, _array(4, _NUMBER)),
+            "of (x, y, z, yaw) of the posterior at its mode, metres and radians",
+        ),
+    }
+)
+_IMAGE = _object(
+    {
+        "path": {"type": "string", "description": "the image's or the video's file"},
+        "frame": {"type": "integer", "minimum": 0, "description": "of a video, from 0"},
+        "sample_token": {"type": "string", "description": "nuScenes sample, of an info file"},
+        "camera": {"type": "string", "description": "nuScenes camera, of an info file"},
+        "cam2img": {
+            **_array(3, _array(3, _NUMBER)),
+            "description": "camera matrix of the image as it is stored, pixels",
+        },
+        "boxes": {"type": "array", "items": _BOX, "description": "best first"},
+    },
+    optional=("frame", "sample_token", "camera"),
+)
+
+PREDICTIONS_SCHEMA = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "Predictions of EPro-PnP-Det",
+    **_object(
+        {
+            "version": {"const": 1},
+            "config": {"type": "string", "description": "file that describes the network"},
+            "checkpoint": {"type": "string", "description": "file of its weights"},
+            "score_thr": {"type": "number", "description": "boxes of lower score are left out"},
+            "images": {"type": "array", "items": _IMAGE},
+        }
+    ),
+}
+"""JSON Schema of ``predictions.json``; an entry of ``images`` is what the inferencer returns."""
+
+
+def image_entry(
+    image: CameraImage, found: InstanceData, classes: Sequence[str], score_thr: float
+) -> dict:
+    """Entry of one image, as ``PREDICTIONS_SCHEMA`` has it.
+
+    Args:
+        image: the image.
+        found: the network's ``pred_instances_3d`` of it: camera boxes, best first.
+        classes: class names by label.
+        score_thr: boxes of lower score are left out.
+
+    Returns:
+        Plain lists, numbers and strings. Boxes that are not finite or have no size are left out. A
+        velocity or covariance that is not finite, or that the network does not tell, is None.
+    """
+    geometry = found.bboxes_3d.tensor[:, :7]
+    sound = geometry.isfinite().all(1) & (geometry[:, 3:6] > 0).all(1)
+    found = found[sound & (found.scores_3d >= score_thr)].to("cpu")
+    boxes, labels = found.bboxes_3d, found.labels_3d.numpy()
+    attr_scores = found.attr_scores.numpy() if "attr_scores" in found else None
+    attr_labels = found.attr_labels.numpy() if "attr_labels" in found else None
+    covariance = found.get("pose_covariance", boxes.tensor.new_empty(len(boxes), 0))
+    attributes = choose_attributes(classes, labels, attr_scores, attr_labels)
+    return {
+        "path": image.path,
+        **image.source,
+        "cam2img": np.asarray(image.cam2img).tolist(),
+        "boxes": [
+            {
+                "name": classes[label],
+                "score": found.scores_3d[i].item(),
+                "center": boxes.gravity_center[i].tolist(),
+                "size": boxes.dims[i].tolist(),
+                "yaw": boxes.yaw[i].item(),
+                "velocity": _told(boxes.tensor[i, 7:9]),
+                "attribute": attributes[i] or None,
+                "pose_covariance": _told(covariance[i]),
+            }
+            for i, label in enumerate(labels)
+        ],
+    }
+
+
+def _told(values: Tensor) -> list | None:
+    return values.tolist() if values.numel() and values.isfinite().all() else None

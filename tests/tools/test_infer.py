@@ -1,0 +1,78 @@
+"""tools/infer.py on a small network with random weights."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import pytest
+from random_network import KEEP_SOME, save_camera, save_images, save_random_weights
+
+from epropnp_det.engine.config import load_config
+
+
+@pytest.fixture
+def arguments(repo_root: Path, tmp_path: Path) -> list[str]:
+    """Arguments up to the folder of images, and their camera."""
+    config = repo_root / "configs/epropnp_det/epropnp-det_tiny_demo.py"
+    weights = save_random_weights(load_config(str(config)), tmp_path / "random.pth")
+    (tmp_path / "images").mkdir()
+    images = save_images(tmp_path / "images")
+    camera = save_camera(tmp_path / "camera.json")
+    options = [f"{key}={value}" for key, value in KEEP_SOME.items()]
+    everything = [config, weights, images, "--cam2img", camera, "--device", "cpu"]
+    return [*map(str, everything), "--cfg-options", *options]
+
+
+@pytest.fixture
+def infer(import_tool: Callable, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    def run(*arguments: str) -> None:
+        monkeypatch.setattr("sys.argv", ["infer", *arguments])
+        import_tool("infer").main()
+
+    return run
+
+
+def test_folder_in_a_batch(infer, arguments, tmp_path, capsys):
+    out = tmp_path / "out"
+    infer(*arguments, "--out", str(out), "--batch-size", "2", "--score-thr", "0")
+    images = json.loads((out / "predictions.json").read_text())["images"]
+    counts = [len(image["boxes"]) for image in images]
+    assert len(counts) == 2 and min(counts) > 0
+    said = capsys.readouterr()
+    assert f"{out}/predictions.json: {sum(counts)} boxes in 2 images\n" in said.out
+    assert "2/2" in said.err
+    pictures = sorted(path.name for path in out.glob("pictures/*"))
+    assert pictures == ["000000_a.png", "000001_b.png"]
+
+
+def test_score_threshold_and_no_pictures(infer, arguments, tmp_path):
+    infer(*arguments, "--out", str(tmp_path / "out"), "--no-pictures", "--score-thr", "1")
+    content = json.loads((tmp_path / "out/predictions.json").read_text())
+    assert [image["boxes"] for image in content["images"]] == [[], []]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["predictions.json"]
+
+
+@pytest.mark.parametrize(
+    ("position", "replacement", "said"),
+    [
+        (0, "absent.py", "absent.py"),
+        (1, "absent.pth", "the checkpoint absent.pth does not exist"),
+        (2, "absent.jpg", "the image absent.jpg does not exist"),
+        (2, "absent.pkl", "matrices of its own"),
+        (4, "absent.csv", "camera matrix absent.csv does not exist"),
+        (6, "abacus", "no device 'abacus'"),
+    ],
+)
+def test_wrong_arguments(fails, arguments, tmp_path, position, replacement, said):
+    arguments[position] = replacement
+    assert said in fails("infer", *arguments, "--out", "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_camera_of_another_resolution(fails, arguments, tmp_path):
+    whole = cv2.imread(str(tmp_path / "images/b.png"))
+    cv2.imwrite(str(tmp_path / "images/c.png"), cv2.resize(whole, None, fx=2, fy=2))
+    said = fails("infer", *arguments, "--out", "out")
+    assert "c.png" in said and "another resolution" in said
+    assert not (tmp_path / "out").exists()
