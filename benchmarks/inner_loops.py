@@ -9,9 +9,9 @@ from statistics import median
 
 from arithmetic import COST, NORMAL_EQUATIONS, NUM_POINTS, NUM_PROPOSALS, synchronise
 from problems import ProblemSettings, make_problem
+from torch.nn.functional import pad
 
 from epropnp_det.pnp.backend import select_backend
-from epropnp_det.pnp.kernels import pack_transform
 from epropnp_det.pnp.layout import OBJECT_ROWS
 from epropnp_det.pnp.pose import pose_type
 
@@ -53,7 +53,8 @@ def inner_loops(problems: ProblemSettings, compiled: bool, device: str) -> list[
     settings = replace(problems, num_objects=count, num_points=NUM_POINTS)
     subsets, subset_pose = (part.to(device) for part in make_problem(settings))
     packed_subsets = subsets.pack(backend.layout)
-    transform = pack_transform(subset_pose, backend.layout)
+    kind, padding = pose_type(dof), packed_subsets.num_objects - count
+    subset_pose = pad(subset_pose, (0, 0, 0, padding))
     return [
         Loop(
             f"cost, {NUM_PROPOSALS} poses x {problems.num_objects} x {problems.num_points} points",
@@ -61,8 +62,8 @@ def inner_loops(problems: ProblemSettings, compiled: bool, device: str) -> list[
             count * problems.num_points * COST[dof],
         ),
         Loop(
-            f"normal equations, {count} x {NUM_POINTS} points",
-            lambda: backend.quadratic_model(pose_type(dof), packed_subsets, transform),
+            f"normal equations, step, {count} x {NUM_POINTS} points",
+            lambda: backend.begin(kind, backend.layout, packed_subsets, subset_pose, 30.0),
             count * NUM_POINTS * NORMAL_EQUATIONS[dof],
         ),
     ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -22,6 +21,7 @@ from .. import register_all_modules
 from ..engine.checkpoint import check_checkpoint, check_fit
 from ..engine.config import load_config
 from ..errors import UserError
+from ..whole_file import whole_file
 from .inputs import CameraImage, gather
 from .pictures import save_picture
 from .predictions import image_entry
@@ -150,13 +150,8 @@ class EProPnPDet3DInferencer(MonoDet3DInferencer):
             "score_thr": score_thr,
             "images": entries,
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
+        with whole_file(path) as draft:
             draft.write_text(json.dumps(content, allow_nan=False, indent=1), encoding="utf-8")
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
 
     def _init_model(self, cfg: Config, weights: str, device: str = "cpu") -> nn.Module:
         checkpoint = check_checkpoint(weights)

@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -18,6 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from ..errors import UserError
+from ..whole_file import whole_file
 from .nuscenes_info import frame_info
 from .nuscenes_names import CAMERAS, CLASSES, LIDAR, LIDAR_FEATURES
 from .nuscenes_tables import SPLITS, complete_tables, load_tables
@@ -236,16 +236,9 @@ def _metainfo(nusc: NuScenes) -> dict:
 def _write_whole(path: Path, content: dict) -> None:
     """Write a pickle so that it is there whole or not at all."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with whole_file(path) as draft, open(draft, "wb") as file:
+            pickle.dump(content, file)
     except OSError as error:
         raise UserError(
             f"cannot write to {path.parent} ({error}): name another --out-dir"
         ) from error
-    try:
-        with os.fdopen(handle, "wb") as file:
-            pickle.dump(content, file)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    finally:
-        Path(name).unlink(missing_ok=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 from nuscenes.eval.common.loaders import load_prediction
 from nuscenes.eval.detection.data_classes import DetectionBox
 
+from ..whole_file import whole_file
 from .geometry import GlobalBoxes
 
 _MODALITIES = ("use_camera", "use_lidar", "use_radar", "use_map", "use_external")
@@ -79,17 +79,11 @@ def write_submission(
         AssertionError: the devkit rejects a box or a number of boxes.
         ValueError: a number is not finite.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     content = {
         "meta": {key: bool(modality.get(key, False)) for key in _MODALITIES},
         "results": results,
     }
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with whole_file(path) as draft:
         with draft.open("w") as file:
             json.dump(content, file, allow_nan=False)
         load_prediction(str(draft), max_boxes, DetectionBox)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

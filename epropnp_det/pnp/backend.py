@@ -13,7 +13,7 @@ from torch import Tensor
 
 from . import kernels, subsets, trust_region
 from .camera import PerspectiveCamera
-from .kernels import CostGradient, PackedProblem, QuadraticModel
+from .kernels import CostGradient, PackedProblem
 from .layout import Layout
 from .trust_region import State, Trial
 
@@ -26,7 +26,7 @@ class Backend:
         layout: of the packed tensors.
         points_per_block: how many points times poses to work on at a time, so that what is
             computed on the way stays in the cache; None for all at once.
-        cost: see ``kernels``, as the next two; then come those of ``trust_region``,
+        cost: see ``kernels``, as the next one; then come those of ``trust_region``,
             and ``subsets.guess``.
     """
 
@@ -34,7 +34,6 @@ class Backend:
     points_per_block: int | None
     cost: Callable[[PackedProblem, Tensor], Tensor]
     cost_gradient: Callable[[PackedProblem, Tensor, Tensor], CostGradient]
-    quadratic_model: Callable[..., QuadraticModel]
     begin: Callable[..., tuple[State, Trial]]
     iterate: Callable[..., tuple[State, Trial]]
     conclude: Callable[..., State]
@@ -73,7 +72,6 @@ EAGER = Backend(
     2**17,
     kernels.cost,
     kernels.cost_gradient,
-    kernels.quadratic_model,
     trust_region.begin,
     trust_region.iterate,
     trust_region.conclude,
@@ -108,7 +106,6 @@ def _compiled_backend() -> Backend:
         None,
         _Compiled(kernels.cost, KEEP_NOTHING),
         _Compiled(kernels.cost_gradient, KEEP_NOTHING),
-        _Compiled(kernels.quadratic_model),
         _Compiled(trust_region.begin),
         _Compiled(trust_region.iterate),
         _Compiled(trust_region.conclude),

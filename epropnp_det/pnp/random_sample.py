@@ -41,7 +41,7 @@ class RandomSampleSolver:
         num_iter: Levenberg-Marquardt iterations on each of them.
         num_finalists: solutions to go on with, those that fit all points best.
         refine: solver on all points, from the best of them. The objects are centred anyway.
-        compile: compile the inner loops at first use, which takes about two minutes, once; those of
+        compile: compile the inner loops at first use, which takes some minutes, once; those of
             ``refine`` too.
 
     Raises:

@@ -1,6 +1,5 @@
 """One picture of a nuScenes sample: six cameras and a bird's-eye view, predicted and true boxes."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from nuscenes.utils.data_classes import Box
 from pyquaternion import Quaternion
 
 from ..datasets.nuscenes_info import SensorPose
+from ..whole_file import whole_file
 from .bev import FieldOfView, draw_bev
 from .boxes import BoxSet
 from .image import draw_boxes_on_image
@@ -101,7 +101,5 @@ def predictions(detections: Sequence[dict], min_score: float, max_boxes: int) ->
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a picture so that it is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.stem}.part{path.suffix}")
-    figure.savefig(draft)
-    os.replace(draft, path)
+    with whole_file(path) as draft:
+        figure.savefig(draft)

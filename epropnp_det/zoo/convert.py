@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from ..datasets.nuscenes_names import CLASSES
 from ..engine.checkpoint import check_checkpoint
 from ..engine.config import load_config
 from ..errors import UserError
+from ..whole_file import whole_file
 from .download import sha256
 from .models import MODELS, PublishedModel, Structure
 from .names import our_name
@@ -150,13 +150,8 @@ def convert_checkpoint(
 
 
 def _save(checkpoint: dict, path: Path) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(draft, "wb") as file:
+        with whole_file(path) as draft, open(draft, "wb") as file:
             torch.save(checkpoint, file)
-        os.replace(draft, path)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error}") from error
-    finally:
-        draft.unlink(missing_ok=True)

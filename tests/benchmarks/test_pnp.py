@@ -43,7 +43,10 @@ def test_prints_a_row_a_workload(capsys: pytest.CaptureFixture[str]) -> None:
     assert [(row["inner loop"], row["DoF"]) for row in loops] == [
         (name, dof)
         for dof in "46"
-        for name in ("cost, 64 poses x 3 x 16 points", "normal equations, 192 x 16 points")
+        for name in (
+            "cost, 64 poses x 3 x 16 points",
+            "normal equations, step, 192 x 16 points",
+        )
     ]
 
 

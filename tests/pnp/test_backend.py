@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 import torch
+from torch.nn.functional import pad
 from torch.testing import assert_close
 
 from epropnp_det.pnp import (
@@ -18,7 +19,7 @@ from epropnp_det.pnp import (
     monte_carlo_pose_loss,
 )
 from epropnp_det.pnp.backend import EAGER, select_backend
-from epropnp_det.pnp.kernels import pack_transform, pack_transforms
+from epropnp_det.pnp.kernels import pack_transforms
 from epropnp_det.pnp.layout import OBJECT_ROWS
 from epropnp_det.pnp.pose import YawPose, pose_type
 
@@ -92,11 +93,13 @@ def test_compiled_loops_equal_eager_ones(make_problem):
             poses = pose.expand(batch + 2, batch, 4)
             packed = problem.pack(OBJECT_ROWS)
             assert_close(compiled.cost_of(packed, poses), EAGER.cost_of(packed, poses))
-            models = [
-                b.quadratic_model(YawPose, problem.pack(b.layout), pack_transform(pose, b.layout))
-                for b in (compiled, EAGER)
-            ]
-            for ours, expected in zip(*models, strict=True):
+            starts = []
+            for b in (compiled, EAGER):
+                problem_of_b = problem.pack(b.layout)
+                poses_of_b = pad(pose, (0, 0, 0, problem_of_b.num_objects - batch))
+                state, trial = b.begin(YawPose, b.layout, problem_of_b, poses_of_b, 30.0)
+                starts.append((*state.model, trial.pose.mT, trial.predicted))
+            for ours, expected in zip(*starts, strict=True):
                 assert_close(ours[..., :batch], expected)
 
 
