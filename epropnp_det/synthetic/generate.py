@@ -22,20 +22,20 @@ from .rig import CAMERAS, LIDAR, Sensor
 from .tables import MAP_FILE, Measurement, build_tables
 
 MANIFEST = "synthetic.json"
-FORMAT = 1  # raise it when the same settings come to give other bytes
+FORMAT = 2  # raise it when the same settings come to give other bytes
 JPEG_QUALITY = 92
 README = """\
 # Synthetic data
 
-Everything in this folder is simulated: coloured boxes on a plane, rendered by computer and written
-in the format of nuScenes. It holds no measurement of the real world, and nothing of the nuScenes
-dataset but its format, scene names and the calibration of its sensors. Results on it say nothing
-about results on nuScenes.
+Everything in this folder is simulated: a straight street and its traffic, built of simple shapes,
+rendered by computer and written in the format of nuScenes. It holds no measurement of the real
+world, and nothing of the nuScenes dataset but its format, scene names and the calibration of its
+sensors. Results on it say nothing about results on nuScenes.
 
 - Images: at each camera's own timestamp and ego pose. Pixel column i covers [i, i + 1).
 - LiDAR: an instant snapshot without noise. `num_lidar_pts` counts the points on the object.
 - Annotated are the objects that the LiDAR or a camera saw, at the keyframe's time.
-- Visibility: share of an object's pixels in the six images that no other object hides, from ray
+- Visibility: share of an object's pixels in the six images that nothing else hides, from ray
   casting through every pixel's centre.
 - Radar is not simulated.
 
@@ -127,7 +127,7 @@ def _write_keyframe(settings: Settings, root: Path, keyframe: Keyframe) -> Measu
     scene = plan_scenes(settings)[keyframe.scene]
     world = scene.world
     points, lidar_points = sweep(
-        world.things, keyframe.time(), world.ego.pose(keyframe.time()) @ LIDAR.to_ego
+        world, keyframe.time(), world.ego.pose(keyframe.time()) @ LIDAR.to_ego
     )
     _write(root / keyframe.filename(LIDAR), points.tobytes())
     visible = np.zeros(len(world.things), dtype=int)
@@ -139,6 +139,7 @@ def _write_keyframe(settings: Settings, root: Path, keyframe: Keyframe) -> Measu
         rays = pixel_directions(
             camera.intrinsic(settings.image_size), settings.image_size, pose[:3, :3]
         )
+        # The backdrop stands beyond all things and hides none of them.
         hits = cast(pose[:3, 3], rays, [thing.solid(time) for thing in world.things])
         visible += hits.visible
         covered += hits.covered

@@ -1,17 +1,16 @@
 """A 32-beam LiDAR sweep, as an instant snapshot without noise."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from .raycast import Hits, cast
-from .world import Thing
+from .world import World
 
 RINGS = 32
 COLUMNS = 1084  # firings of the real sensor in one turn at 20 Hz
 ELEVATION = np.deg2rad((-30.67, 10.67))
 MAX_RANGE = 70.0
 GROUND_INTENSITY = 20.0
+BACKDROP_INTENSITY = 60.0
 
 
 def beams() -> tuple[np.ndarray, np.ndarray]:
@@ -27,13 +26,11 @@ def beams() -> tuple[np.ndarray, np.ndarray]:
     return np.stack(directions, -1), ring
 
 
-def sweep(
-    things: Sequence[Thing], time: float, lidar_to_global: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def sweep(world: World, time: float, lidar_to_global: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Points of one sweep.
 
     Args:
-        things: B objects.
+        world: the scene, with B things.
         time: seconds in the scene.
         lidar_to_global: (4, 4).
 
@@ -45,13 +42,16 @@ def sweep(
     hits: Hits = cast(
         lidar_to_global[:3, 3],
         directions @ lidar_to_global[:3, :3].T,
-        [thing.solid(time) for thing in things],
+        [thing.solid(time) for thing in world.things],
+        [thing.solid(time) for thing in world.backdrop],
     )
-    intensities = np.array([255 * np.mean(thing.colour) for thing in things] + [GROUND_INTENSITY])
+    brightness = [255 * np.mean(thing.colour) for thing in world.things]
+    # Negative labels count from the end.
+    intensities = np.array([*brightness, BACKDROP_INTENSITY, 0.0, GROUND_INTENSITY])
     near = hits.distance <= MAX_RANGE
     index = hits.index[near]
     points = np.column_stack(
         [directions[near] * hits.distance[near, None], intensities[index], ring[near]]
     )
-    counts = np.bincount(index[index >= 0], minlength=len(things))
+    counts = np.bincount(index[index >= 0], minlength=len(world.things))
     return points.astype(np.float32), counts

@@ -1,27 +1,21 @@
-"""Camera images by Mitsuba: boxes on a road in the direct light of sun and sky."""
+"""Camera images by Mitsuba: the simulated world in the direct light of sun and sky."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import mitsuba as mi
 import numpy as np
 
-from .world import Thing, World
+from .mesh import Mesh, join
+from .street import ground
+from .world import World
 
 mi.set_variant("scalar_rgb")
 
-SAMPLES_PER_PIXEL = 9
-GROUND_EXTENT = 400.0
-# Offset from the road's centre line, width (metres) and reflectance of strips along the road, each
-# drawn over those before it.
-STRIPS = (
-    (0.0, 2 * GROUND_EXTENT, (0.16, 0.20, 0.09)),
-    (0.0, 32.0, (0.38, 0.36, 0.34)),
-    (0.0, 20.8, (0.11, 0.11, 0.12)),
-    (0.0, 0.2, (0.80, 0.62, 0.10)),
-    (-4.0, 0.2, (0.75, 0.75, 0.75)),
-    (4.0, 0.2, (0.75, 0.75, 0.75)),
-)
-STRIP_STEP = 0.002  # metres between strips, below the gap that objects keep from the ground
+SAMPLES_PER_PIXEL = 4
+FAR = 900.0
+SKY_SCALE = 2.6
+AMBIENT = 0.18  # radiance of what has reflectance one, in place of light that bounced
+SUN = (2.6, 2.4, 2.1)  # irradiance
 
 
 def render(
@@ -48,21 +42,15 @@ def render(
     # Mitsuba's scalar variant is single precision: keep coordinates small.
     local = np.eye(4)
     local[:2, 3] = -camera_to_global[:2, 3]
-    shapes = [
-        *_ground(local @ world.road @ _along(world, camera_to_global)),
-        *(face for thing in world.things for face in _faces(thing, time, local)),
-    ]
+    solids = [thing.solid(time) for thing in (*world.things, *world.backdrop)]
+    scenery = ground(world.length).moved(world.road)
+    mesh = join([scenery, *(solid.mesh.moved(solid.pose) for solid in solids)]).moved(local)
     scene = {
         "type": "scene",
         "integrator": {"type": "direct"},
-        "sky": {"type": "constant", "radiance": _rgb((0.42, 0.62, 0.95))},
-        "sun": {
-            "type": "directional",
-            "direction": [0.45, 0.35, -0.8],
-            "irradiance": _rgb((2.2, 2.1, 1.9)),
-        },
+        **_light(world),
         "camera": _camera(local @ camera_to_global, intrinsic, image_size),
-        **{f"shape_{i}": shape for i, shape in enumerate(shapes)},
+        "mesh": _mesh(mesh),
     }
     image = mi.render(mi.load_dict(scene, parallel=False), seed=seed)
     srgb = mi.Bitmap(image).convert(mi.Bitmap.PixelFormat.RGB, mi.Struct.Type.UInt8, True)
@@ -80,7 +68,7 @@ def _camera(pose: np.ndarray, intrinsic: np.ndarray, image_size: tuple[int, int]
         "principal_point_offset_x": float(0.5 - intrinsic[0, 2] / width),
         "principal_point_offset_y": float(0.5 - intrinsic[1, 2] / height),
         "near_clip": 0.05,
-        "far_clip": 2 * GROUND_EXTENT,
+        "far_clip": FAR,
         "film": {
             "type": "hdrfilm",
             "width": width,
@@ -93,46 +81,43 @@ def _camera(pose: np.ndarray, intrinsic: np.ndarray, image_size: tuple[int, int]
     }
 
 
-def _along(world: World, camera_to_global: np.ndarray) -> np.ndarray:
-    """Shift along the road to the camera, so that the finite ground is always around it."""
-    shift = np.eye(4)
-    shift[0, 3] = (np.linalg.inv(world.road) @ camera_to_global[:, 3])[0]
-    return shift
-
-
-def _ground(road: np.ndarray) -> Iterator[dict]:
-    for level, (offset, width, colour) in enumerate(STRIPS):
-        strip = np.diag([GROUND_EXTENT, width / 2, 1.0, 1.0])
-        strip[1:3, 3] = offset, level * STRIP_STEP
-        yield _rectangle(road @ strip, colour)
-
-
-def _faces(thing: Thing, time: float, local: np.ndarray) -> Iterator[dict]:
-    """Five faces of an object; the front is dark and the rear reddish, to show its heading."""
-    box = thing.solid(time)
-    body = np.array(thing.colour)
-    colours = {
-        (0, 1): 0.25 * body,
-        (0, -1): 0.5 * body + (0.25, 0, 0),
-        (1, 1): body,
-        (1, -1): body,
-        (2, 1): np.minimum(1.15 * body, 0.95),
-    }
-    half = np.divide(box.size, 2)
-    for (axis, sign), colour in colours.items():
-        u, v = (axis + 1) % 3, (axis + 2) % 3
-        face = np.zeros((4, 4))
-        face[u, 0], face[v, 1], face[axis, 2], face[3, 3] = half[u], sign * half[v], sign, 1
-        face[axis, 3] = sign * half[axis]
-        yield _rectangle(local @ box.pose @ face, colour)
-
-
-def _rectangle(pose: np.ndarray, colour: Sequence[float]) -> dict:
+def _light(world: World) -> dict:
+    weather = world.weather
+    flat = np.cos(weather.elevation)
+    to_sun = world.road[:3, :3] @ (
+        flat * np.cos(weather.azimuth),
+        flat * np.sin(weather.azimuth),
+        np.sin(weather.elevation),
+    )
     return {
-        "type": "rectangle",
-        "to_world": mi.ScalarTransform4f(pose),
-        "bsdf": {"type": "diffuse", "reflectance": _rgb(colour)},
+        "sky": {
+            "type": "sunsky",
+            "sun_direction": to_sun.tolist(),
+            "turbidity": weather.turbidity,
+            "sky_scale": SKY_SCALE,
+            "sun_scale": 0.0,
+            # Light rays go to the sun alone; the sky is met by rays that leave as light is
+            # scattered, which is far less noisy than to choose between the two.
+            "sampling_weight": 0.0,
+        },
+        "sun": {"type": "directional", "direction": (-to_sun).tolist(), "irradiance": _rgb(SUN)},
     }
+
+
+def _mesh(mesh: Mesh) -> mi.Mesh:
+    properties = mi.Properties()
+    colour = {"type": "mesh_attribute", "name": "face_color"}
+    properties["bsdf"] = mi.load_dict({"type": "diffuse", "reflectance": colour})
+    glow = {"type": "mesh_attribute", "name": "face_glow"}
+    properties["emitter"] = mi.load_dict({"type": "area", "radiance": glow, "sampling_weight": 0.0})
+    result = mi.Mesh("world", len(mesh.vertices), len(mesh.faces), props=properties)
+    result.add_attribute("face_color", 3, mesh.colours.astype(np.float32).ravel())
+    result.add_attribute("face_glow", 3, (AMBIENT * mesh.colours).astype(np.float32).ravel())
+    parameters = mi.traverse(result)
+    parameters["vertex_positions"] = mesh.vertices.astype(np.float32).ravel()
+    parameters["faces"] = mesh.faces.astype(np.uint32).ravel()
+    parameters.update()
+    return result
 
 
 def _rgb(colour: Sequence[float]) -> dict:

@@ -153,7 +153,7 @@ def _add_scene(tables: dict[str, Table], settings: Settings, scene: Scene, log: 
             "first_sample_token": samples[0]["token"],
             "last_sample_token": samples[-1]["token"],
             "name": scene.name,
-            "description": "synthetic: boxes on a straight road",
+            "description": "synthetic: traffic on a straight street",
         }
     )
     for sensor in SENSORS:
@@ -232,7 +232,7 @@ def _attributes(thing: Thing) -> tuple[str, ...]:
     if thing.name not in STATE_ATTRIBUTES:
         return ()
     moving, standing = STATE_ATTRIBUTES[thing.name]
-    return (moving,) if np.any(thing.velocity) else (standing,)
+    return (moving,) if thing.moving else (standing,)
 
 
 def _chain(records: Table) -> Table:

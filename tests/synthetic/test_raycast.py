@@ -4,8 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from epropnp_det.synthetic.raycast import GROUND, NOTHING, cast, entry_distance
-from epropnp_det.synthetic.world import Box
+from epropnp_det.synthetic import mesh
+from epropnp_det.synthetic.raycast import BACKDROP, GROUND, NOTHING, cast, entry_distance
+from epropnp_det.synthetic.shapes import shape
+from epropnp_det.synthetic.world import Solid
 
 
 def box_at(centre, size=(2.0, 2.0, 2.0), rotation=None):
@@ -13,7 +15,8 @@ def box_at(centre, size=(2.0, 2.0, 2.0), rotation=None):
     pose[:3, 3] = centre
     if rotation is not None:
         pose[:3, :3] = rotation
-    return Box(pose, size)
+    ranges = [(-side / 2, side / 2) for side in size]
+    return Solid(mesh.box(*ranges, (0.5, 0.5, 0.5)), pose)
 
 
 def random_rays(rng, count):
@@ -59,6 +62,42 @@ def test_nearest_box_hides_others_and_each_is_counted_alone():
     assert hits.distance.tolist() == pytest.approx([4, 1, np.inf])
     assert hits.covered.tolist() == [1, 1]
     assert hits.visible.tolist() == [0, 1]
+
+
+def test_backdrop_hides_and_is_not_counted():
+    origin, rays = np.array([0.0, 0.0, 1.0]), np.array([[1.0, 0, 0], [-1.0, 0, 0]])
+    hits = cast(origin, rays, [box_at((9, 0, 1))], [box_at((5, 0, 1)), box_at((-5, 0, 1))])
+    assert hits.index.tolist() == [BACKDROP, BACKDROP]
+    assert hits.covered.tolist() == [1] and hits.visible.tolist() == [0]
+
+
+@pytest.mark.parametrize("name", ["car", "bicycle", "pedestrian", "construction_vehicle"])
+def test_agrees_with_testing_every_triangle(name):
+    rng = np.random.default_rng(1)
+    pose = np.eye(4)
+    pose[:3, :3], pose[:3, 3] = Rotation.from_euler("z", 0.7).as_matrix(), (900, 700, 0.9)
+    solid = Solid(shape(name, (3.0, 1.5, 1.8), (0.5,) * 3, (0.1,) * 3, True), pose)
+    origin = pose[:3, 3] + (6, -3, 1)
+    rays = pose[:3, 3] + rng.uniform(-1.6, 1.6, (300, 3)) - origin
+    rays /= np.linalg.norm(rays, axis=1, keepdims=True)
+    corners = solid.mesh.moved(pose).vertices[solid.mesh.faces]
+    expected = np.array([nearest_crossing(origin, ray, corners) for ray in rays])
+    found = entry_distance(origin, rays, solid)
+    assert 20 < np.isfinite(expected).sum() < 300
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+
+
+def nearest_crossing(origin, ray, corners):
+    """Distance to the nearest triangle, seen from either side, by Moeller and Trumbore's method."""
+    one, two = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    across = np.cross(ray, two)
+    determinant = (one * across).sum(-1)
+    offset = origin - corners[:, 0]
+    u = (offset * across).sum(-1) / determinant
+    turned = np.cross(offset, one)
+    v = turned @ ray / determinant
+    distance = (two * turned).sum(-1) / determinant
+    return distance[(u >= 0) & (v >= 0) & (u + v <= 1) & (distance > 0)].min(initial=np.inf)
 
 
 def test_no_boxes():

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from epropnp_det.datasets.box_projection import box_corners
+from epropnp_det.synthetic import world as world_module
 from epropnp_det.synthetic.raycast import cast, pixel_directions
 from epropnp_det.synthetic.render import render
 from epropnp_det.synthetic.rig import CAMERAS, LIDAR
@@ -9,6 +12,18 @@ from epropnp_det.synthetic.world import EgoPath, Thing, World
 
 SIZE = (200, 112)
 RED = (0.9, 0.01, 0.01)
+
+
+@pytest.fixture
+def all_red(monkeypatch):
+    """Every part of every thing is red, so that its outline can be told from its colour."""
+    shape = world_module.shape
+
+    def red_shape(*arguments):
+        mesh = shape(*arguments)
+        return replace(mesh, colours=np.tile(RED, (len(mesh.faces), 1)))
+
+    monkeypatch.setattr(world_module, "shape", red_shape)
 
 
 def lone_thing(camera, distance=9.0):
@@ -34,20 +49,27 @@ def extent(mask):
 
 
 def projected_extent(thing, time, pose, camera):
-    solid = thing.solid(time)
-    corners = box_corners(solid.pose[:3, 3], np.array(solid.size), solid.pose[:3, :3])
-    local = (corners - pose[:3, 3]) @ pose[:3, :3] @ camera.intrinsic(SIZE).T
+    vertices = thing.solid(time).mesh.moved(thing.box(time).pose).vertices
+    return pixel_extent(vertices, pose, camera)
+
+
+def pixel_extent(points, pose, camera):
+    local = (points - pose[:3, 3]) @ pose[:3, :3] @ camera.intrinsic(SIZE).T
     pixels = local[:, :2] / local[:, 2:]
     return np.concatenate([pixels.min(0), pixels.max(0)])
 
 
 @pytest.mark.parametrize("camera", CAMERAS, ids=lambda camera: camera.channel)
-def test_rendered_object_fills_its_projected_box(camera):
+def test_rendered_object_lines_up_with_its_mesh_its_box_and_its_rays(camera, all_red):
     world, time = lone_thing(camera)
     pose = world.ego.pose(time) @ camera.to_ego
     mask = red_pixels(world, time, pose, camera)
     expected = projected_extent(world.things[0], time, pose, camera)
     np.testing.assert_allclose(extent(mask), expected, atol=1.0)
+    box = world.things[0].box(time)
+    corners = box_corners(box.pose[:3, 3], np.array(box.size), box.pose[:3, :3])
+    around = pixel_extent(corners, pose, camera)
+    assert (extent(mask)[:2] >= around[:2] - 1).all() and (extent(mask)[2:] <= around[2:] + 1).all()
 
     rays = pixel_directions(camera.intrinsic(SIZE), SIZE, pose[:3, :3])
     hits = cast(pose[:3, 3], rays, [world.things[0].solid(time)])
@@ -55,7 +77,7 @@ def test_rendered_object_fills_its_projected_box(camera):
     assert (hit & mask).sum() / (hit | mask).sum() > 0.9
 
 
-def test_the_lidars_ego_pose_in_place_of_the_cameras_is_seen():
+def test_the_lidars_ego_pose_in_place_of_the_cameras_is_seen(all_red):
     camera = next(c for c in CAMERAS if c.channel == "CAM_FRONT_LEFT")
     world, time = lone_thing(camera)
     pose = world.ego.pose(time) @ camera.to_ego
@@ -79,4 +101,5 @@ def test_rendering_repeats_and_shows_which_end_is_the_front():
     turned = Thing(thing.name, thing.size, thing.start, thing.yaw + np.pi, (0.0, 0.0), RED)
     other = render(World(world.road, world.ego, (turned,)), time, pose, intrinsic, SIZE, seed=1)
     shown = red_pixels(world, time, pose, camera)
+    assert shown.any()
     assert np.abs(image.astype(int) - other)[shown].mean() > 10

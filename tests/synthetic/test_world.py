@@ -60,7 +60,32 @@ def test_ego_car_heads_where_it_goes(world):
         np.testing.assert_allclose(pose[:3, :3] @ pose[:3, :3].T, np.eye(3), atol=1e-12)
 
 
+def test_backdrop_is_further_from_the_road_than_any_thing(world):
+    to_road = np.linalg.inv(world.road)
+
+    def sides(things):
+        boxes = [thing.box(0.0) for thing in things]
+        poses = [to_road @ box.pose for box in boxes]
+        corners = [
+            box_corners(pose[:3, 3], np.array(box.size), pose[:3, :3])
+            for pose, box in zip(poses, boxes, strict=True)
+        ]
+        return np.abs([points[:, 1] for points in corners])
+
+    assert {thing.name for thing in world.backdrop} == {"building", "tree", "lamp"}
+    assert sides(world.backdrop).min() > sides(world.things).max()
+
+
+def test_streets_are_full_of_cars(world):
+    names = [thing.name for thing in world.things]
+    assert names.count("car") > len(names) / 4
+    moving = [thing.moving for thing in world.things if thing.name == "car"]
+    assert any(moving) and not all(moving)
+
+
 def test_seed_and_scene_decide_the_world(world):
     assert build_world(0, 0, 10.0).things == world.things
     assert build_world(0, 1, 10.0).things != world.things
+    assert build_world(0, 0, 10.0).weather == world.weather
+    assert build_world(0, 1, 10.0).weather != world.weather
     assert build_world(1, 0, 10.0).things != world.things
