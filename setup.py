@@ -22,7 +22,7 @@ setup(
     install_requires=requirements(),
     extras_require={
         "tests": ["pytest>=9,<10", "hypothesis>=6.100,<7", "ruff>=0.17,<0.18"],
-        "demo": ["mitsuba>=3.9,<4"],
+        "demo": ["embreex>=4.4,<5", "mitsuba>=3.9,<4"],
         "benchmarks": ["pypose==0.9.5", "terminaltables>=3.1,<4"],
     },
 )

@@ -1,10 +1,11 @@
-"""Write a small simulated dataset in nuScenes format (version v1.0-mini)."""
+"""Write a simulated dataset in nuScenes format; run it again to go on after an interruption."""
 
 import argparse
 import os
 
 from epropnp_det.errors import exit_on_user_error
 from epropnp_det.synthetic import Settings, generate
+from epropnp_det.synthetic.plan import SPLITS
 
 
 def image_size(text: str) -> tuple[int, int]:
@@ -18,7 +19,17 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("--out", required=True, help="the dataset's folder; made when absent")
     parser.add_argument(
-        "--scenes", type=int, default=3, help="1 to 10; about one in five is for validation"
+        "--scenes",
+        type=int,
+        default=3,
+        help="about one in five is for validation, none in v1.0-test",
+    )
+    parser.add_argument(
+        "--version",
+        choices=SPLITS,
+        default="v1.0-mini",
+        help="v1.0-mini holds at most 10 scenes, v1.0-trainval 850, v1.0-test, which has no "
+        "annotations, 150",
     )
     parser.add_argument("--samples-per-scene", type=int, default=8)
     parser.add_argument(
@@ -42,6 +53,7 @@ def main() -> None:
             getattr(args, "val_samples_per_scene", args.samples_per_scene),
             args.seed,
             args.image_size,
+            args.version,
         )
         written = generate(settings, args.out, args.workers)
     print(f"{args.out}: {'written' if written else 'already complete'}")

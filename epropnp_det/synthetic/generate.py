@@ -5,8 +5,10 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, astuple
 from functools import partial
+from io import BytesIO
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -16,13 +18,15 @@ from tqdm import tqdm
 
 from ..errors import UserError
 from .lidar import sweep
-from .plan import VERSION, Keyframe, Scene, Settings, plan_scenes
+from .plan import Keyframe, Scene, Settings, estimated_bytes, plan_scene, plan_scenes
 from .raycast import cast, pixel_directions
-from .rig import CAMERAS, LIDAR, Sensor
+from .rig import CAMERAS, LIDAR, SENSORS, Sensor
 from .tables import MAP_FILE, Measurement, build_tables
+from .world import World
 
 MANIFEST = "synthetic.json"
-FORMAT = 2  # raise it when the same settings come to give other bytes
+MEASUREMENTS = "measurements.part"  # what the tables will be made of; there until they are
+FORMAT = 3  # raise it when the same settings come to give other bytes
 JPEG_QUALITY = 92
 README = """\
 # Synthetic data
@@ -34,7 +38,8 @@ sensors. Results on it say nothing about results on nuScenes.
 
 - Images: at each camera's own timestamp and ego pose. Pixel column i covers [i, i + 1).
 - LiDAR: an instant snapshot without noise. `num_lidar_pts` counts the points on the object.
-- Annotated are the objects that the LiDAR or a camera saw, at the keyframe's time.
+- Annotated are the objects that the LiDAR or a camera saw, at the keyframe's time; nothing is in
+  version v1.0-test.
 - Visibility: share of an object's pixels in the six images that nothing else hides, from ray
   casting through every pixel's centre.
 - Radar is not simulated.
@@ -68,12 +73,24 @@ def generate(settings: Settings, out_dir: str | Path, workers: int = 1) -> bool:
         raise UserError(f"cannot write to {root} ({error}): name another folder") from error
     scenes = plan_scenes(settings)
     keyframes = [keyframe for scene in scenes for keyframe in scene.keyframes]
-    write = partial(_write_keyframe, settings, root)
-    progress = tqdm(
-        _run(write, keyframes, workers), "samples", len(keyframes), unit="sample", smoothing=0
+    todo = [keyframe for keyframe in keyframes if not _is_done(root, keyframe)]
+    images, size = len(todo) * len(CAMERAS), estimated_bytes(settings, len(todo)) / 1e6
+    tqdm.write(
+        f"{root}: {images} images to write, with LiDAR sweeps and tables about {size:.0f} MB"
     )
-    measurements = dict(zip(keyframes, progress, strict=True))
-    _write_tables(root, build_tables(settings, scenes, measurements))
+    with tqdm(
+        desc="samples",
+        total=len(keyframes),
+        initial=len(keyframes) - len(todo),
+        unit="sample",
+        smoothing=0,
+    ) as progress:
+        for _ in _run(partial(_write_keyframe, settings, root), todo, workers):
+            progress.update()
+    measurements = {
+        keyframe: Measurement(*np.load(_measurement_path(root, keyframe))) for keyframe in keyframes
+    }
+    _write_tables(root, settings.version, build_tables(settings, scenes, measurements))
     return True
 
 
@@ -95,45 +112,68 @@ def _is_complete(settings: Settings, root: Path) -> bool:
         ) from error
     if found != _manifest(settings):
         raise UserError(f"{root} holds a dataset of other settings: remove it or name another")
-    return (root / VERSION).is_dir()
+    return (root / settings.version).is_dir()
 
 
 def _prepare_folder(settings: Settings, root: Path) -> None:
-    for sensor in (*CAMERAS, LIDAR):
+    for sensor in SENSORS:
         (root / "samples" / sensor.channel).mkdir(parents=True, exist_ok=True)
     (root / MAP_FILE).parent.mkdir(exist_ok=True)
+    (root / MEASUREMENTS).mkdir(exist_ok=True)
     _write(root / MANIFEST, json.dumps(_manifest(settings), indent=1).encode())
     _write(root / "README.md", README.encode())
     _write(root / MAP_FILE, _encode(".png", np.zeros((8, 8), np.uint8)))
 
 
+def _measurement_path(root: Path, keyframe: Keyframe) -> Path:
+    return root / MEASUREMENTS / f"{keyframe.timestamp_us}.npy"
+
+
+def _is_done(root: Path, keyframe: Keyframe) -> bool:
+    files = (root / keyframe.filename(sensor) for sensor in SENSORS)
+    return all(path.exists() for path in (_measurement_path(root, keyframe), *files))
+
+
 def _run(
-    function: Callable[[Keyframe], Measurement], keyframes: list[Keyframe], workers: int
-) -> Iterable[Measurement]:
+    function: Callable[[Keyframe], None], keyframes: list[Keyframe], workers: int
+) -> Iterable[None]:
     if workers <= 1:
         return map(function, keyframes)
     return _run_parallel(function, keyframes, workers)
 
 
 def _run_parallel(
-    function: Callable[[Keyframe], Measurement], keyframes: list[Keyframe], workers: int
-) -> Iterator[Measurement]:
+    function: Callable[[Keyframe], None], keyframes: list[Keyframe], workers: int
+) -> Iterator[None]:
     # A renderer that has threads does not survive a fork.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(function, keyframes)
+    try:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            yield from pool.map(function, keyframes)
+    except BrokenProcessPool as error:
+        raise UserError(
+            "a worker was killed, perhaps for lack of memory: give fewer --workers and run again"
+        ) from error
 
 
-def _write_keyframe(settings: Settings, root: Path, keyframe: Keyframe) -> Measurement:
-    scene = plan_scenes(settings)[keyframe.scene]
-    world = scene.world
-    points, lidar_points = sweep(
-        world, keyframe.time(), world.ego.pose(keyframe.time()) @ LIDAR.to_ego
-    )
+def _write_keyframe(settings: Settings, root: Path, keyframe: Keyframe) -> None:
+    """Write what a keyframe lacks of images, and its sweep and measurement."""
+    scene = plan_scene(settings, keyframe.scene)
+    for camera in CAMERAS:
+        _write_image(settings, root, scene, keyframe, camera)
+    points, measurement = _measure(settings, scene.world, keyframe)
     _write(root / keyframe.filename(LIDAR), points.tobytes())
+    _write(_measurement_path(root, keyframe), _npy(np.stack(astuple(measurement))))
+
+
+def _measure(
+    settings: Settings, world: World, keyframe: Keyframe
+) -> tuple[np.ndarray, Measurement]:
+    """Points (P, 5) of the sweep, and what all sensors saw."""
+    to_global = world.ego.pose(keyframe.time()) @ LIDAR.to_ego
+    points, lidar_points = sweep(world, keyframe.time(), to_global)
     visible = np.zeros(len(world.things), dtype=int)
     covered = np.zeros(len(world.things), dtype=int)
     for camera in CAMERAS:
-        _write_image(settings, root, scene, keyframe, camera)
         time = keyframe.time(camera)
         pose = world.ego.pose(time) @ camera.to_ego
         rays = pixel_directions(
@@ -143,7 +183,7 @@ def _write_keyframe(settings: Settings, root: Path, keyframe: Keyframe) -> Measu
         hits = cast(pose[:3, 3], rays, [thing.solid(time) for thing in world.things])
         visible += hits.visible
         covered += hits.covered
-    return Measurement(lidar_points, visible, covered)
+    return points, Measurement(lidar_points, visible, covered)
 
 
 def _write_image(
@@ -172,16 +212,24 @@ def _encode(suffix: str, image: np.ndarray, options: Iterable[int] = ()) -> byte
     return cv2.imencode(suffix, image, list(options))[1].tobytes()
 
 
+def _npy(array: np.ndarray) -> bytes:
+    file = BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
 def _write(path: Path, content: bytes) -> None:
     draft = path.with_name(path.name + ".part")
     draft.write_bytes(content)
     os.replace(draft, path)
 
 
-def _write_tables(root: Path, tables: dict[str, list[dict]]) -> None:
-    draft = root / f"{VERSION}.part"
+def _write_tables(root: Path, version: str, tables: dict[str, list[dict]]) -> None:
+    draft = root / f"{version}.part"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir()
     for name, records in tables.items():
         (draft / f"{name}.json").write_text(json.dumps(records, indent=1))
-    os.replace(draft, root / VERSION)
+    # The folder with its name is the sign that all is done.
+    shutil.rmtree(root / MEASUREMENTS)
+    os.replace(draft, root / version)

@@ -3,17 +3,26 @@
 import hashlib
 from dataclasses import dataclass
 
-from nuscenes.utils.splits import mini_train, mini_val
+from nuscenes.utils import splits
 
 from ..errors import UserError
-from .rig import LIDAR, Sensor
+from .rig import CAMERAS, LIDAR, Sensor
 from .world import World, build_world
 
-VERSION = "v1.0-mini"
+# Names of the scenes of a version's main split, and of the one that is held out for validation.
+SPLITS = {
+    "v1.0-mini": (splits.mini_train, splits.mini_val),
+    "v1.0-trainval": (splits.train, splits.val),
+    "v1.0-test": (splits.test, []),
+}
+TEST_VERSION = "v1.0-test"
 INTERVAL_US = 500_000  # between keyframes
 SCENE_SPACING_US = 3_600_000_000
 EPOCH_US = 1_600_000_000_000_000
 LOG_NAME = "synthetic"
+# Measured; to tell beforehand how big a dataset will be.
+BYTES_PER_PIXEL = 0.3
+BYTES_PER_KEYFRAME = 700_000  # of a sweep, and of what the tables say of a keyframe
 
 
 @dataclass(frozen=True)
@@ -21,12 +30,14 @@ class Settings:
     """All that decides the bytes of a dataset.
 
     Attributes:
-        scenes: number of scenes, 1 to 10; about one in five belongs to mini_val, at least one from
-            two scenes on, the others to mini_train.
+        scenes: number of scenes. Of v1.0-mini and v1.0-trainval about one in five is for
+            validation, at least one from two scenes on.
         samples_per_scene: keyframes in a scene.
-        val_samples_per_scene: keyframes in a scene of mini_val.
+        val_samples_per_scene: keyframes in a scene for validation.
         seed: seed of everything random.
         image_size: (width, height), pixels.
+        version: v1.0-mini (at most 10 scenes), v1.0-trainval (850), or v1.0-test (150), which has
+            no annotations.
     """
 
     scenes: int
@@ -34,11 +45,14 @@ class Settings:
     val_samples_per_scene: int
     seed: int = 0
     image_size: tuple[int, int] = (400, 224)
+    version: str = "v1.0-mini"
 
     def __post_init__(self):
-        limit = len(mini_train) + len(mini_val)
+        if self.version not in SPLITS:
+            raise UserError(f"unknown version {self.version!r}: choose one of {', '.join(SPLITS)}")
+        limit = sum(map(len, SPLITS[self.version]))
         if not 1 <= self.scenes <= limit:
-            raise UserError(f"{self.scenes} scenes: {VERSION} can hold 1 to {limit}")
+            raise UserError(f"{self.scenes} scenes: {self.version} can hold 1 to {limit}")
         if min(self.samples_per_scene, self.val_samples_per_scene) < 1:
             raise UserError("a scene needs at least 1 sample")
         if self.seed < 0:
@@ -46,10 +60,15 @@ class Settings:
         if min(self.image_size) < 32:
             raise UserError("image size {}x{}: 32x32 is the least".format(*self.image_size))
 
+    @property
+    def annotated(self) -> bool:
+        """Whether the tables tell what the sensors saw."""
+        return self.version != TEST_VERSION
+
 
 @dataclass(frozen=True)
 class Keyframe:
-    """One moment of a scene, measured by every sensor around ``timestamp_us``."""
+    """One moment of scene number ``scene``, measured by every sensor around ``timestamp_us``."""
 
     scene: int
     index: int
@@ -73,32 +92,46 @@ class Keyframe:
 
 @dataclass(frozen=True)
 class Scene:
-    """A named scene with its world and keyframes."""
+    """A named scene with its world and keyframes; ``number`` is the one in its name."""
 
-    index: int
+    number: int
     name: str
     world: World
     keyframes: tuple[Keyframe, ...]
 
 
 def plan_scenes(settings: Settings) -> list[Scene]:
-    """Lay out all scenes; cheap, and the same in every process."""
-    val = max(round(settings.scenes / 5), int(settings.scenes > 1))
-    names = [*mini_train[: settings.scenes - val], *mini_val[:val]]
-    return [_plan_scene(settings, index, name) for index, name in enumerate(names)]
+    """Lay out all scenes; the same in every process.
+
+    A scene does not depend on how many others there are, nor on the version.
+    """
+    main, held_out = SPLITS[settings.version]
+    count = settings.scenes
+    val = min(max(round(count / 5), int(count > 1)), len(held_out))
+    names = [*main[: count - val], *held_out[:val]]
+    return [plan_scene(settings, int(name.removeprefix("scene-"))) for name in names]
+
+
+def plan_scene(settings: Settings, number: int) -> Scene:
+    """Lay out the scene that has a number in its name."""
+    name = f"scene-{number:04d}"
+    is_val = name in SPLITS[settings.version][1]
+    count = settings.val_samples_per_scene if is_val else settings.samples_per_scene
+    start = EPOCH_US + number * SCENE_SPACING_US
+    return Scene(
+        number,
+        name,
+        build_world(settings.seed, number, count * INTERVAL_US / 1e6),
+        tuple(Keyframe(number, i, start + i * INTERVAL_US) for i in range(count)),
+    )
+
+
+def estimated_bytes(settings: Settings, keyframes: int) -> float:
+    """About how much a number of keyframes takes up on disk."""
+    pixels = len(CAMERAS) * settings.image_size[0] * settings.image_size[1]
+    return keyframes * (BYTES_PER_KEYFRAME + pixels * BYTES_PER_PIXEL)
 
 
 def token(*parts: object) -> str:
     """The 32 hexadecimal digits that name a record, made from what the record is about."""
     return hashlib.md5("/".join(map(str, parts)).encode(), usedforsecurity=False).hexdigest()
-
-
-def _plan_scene(settings: Settings, index: int, name: str) -> Scene:
-    count = settings.val_samples_per_scene if name in mini_val else settings.samples_per_scene
-    start = EPOCH_US + index * SCENE_SPACING_US
-    return Scene(
-        index,
-        name,
-        build_world(settings.seed, index, count * INTERVAL_US / 1e6),
-        tuple(Keyframe(index, i, start + i * INTERVAL_US) for i in range(count)),
-    )

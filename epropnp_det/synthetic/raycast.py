@@ -1,17 +1,20 @@
-"""Casting of rays from one point at meshes above a ground plane."""
+"""Casting of rays from one point at meshes above a ground plane, by Embree."""
 
-from collections.abc import Callable, Sequence
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from embreex.mesh_construction import TriangleMesh
+from embreex.rtcore import EmbreeDevice
+from embreex.rtcore_scene import EmbreeScene
 
-from .mesh import Mesh
 from .world import Solid
 
 GROUND = -1
 NOTHING = -2
 BACKDROP = -3
-CHUNK = 128  # rays that are tested against a mesh at a time, for the processor's cache
 
 
 @dataclass(frozen=True)
@@ -31,98 +34,49 @@ class Hits:
     visible: np.ndarray
 
 
-def entry_distance(origin: np.ndarray, directions: np.ndarray, solid: Solid) -> np.ndarray:
-    """Distance at which rays first meet a closed mesh from outside.
+@dataclass(frozen=True)
+class _Cone:
+    """The directions whose angle to the unit vector ``axis`` has at least this cosine."""
 
-    Args:
-        origin: (3,) common start of the rays, global frame, metres.
-        directions: (R, 3) unit vectors in the global frame.
-        solid: the mesh; faces that look away from ``origin`` are not met.
+    axis: np.ndarray
+    cosine: float
 
-    Returns:
-        (R,) metres, inf where the ray misses.
-    """
-    rotation = solid.pose[:3, :3].T
-    eye = rotation @ (origin - solid.pose[:3, 3])
-    low, high = solid.mesh.bounds - eye
-    candidates = _near_sphere(origin, directions, solid)
-    local = directions[candidates] @ rotation.T
-    met = _meets_box(local, low, high)
-    candidates, local = candidates[met], local[met]
-    distance = np.full(len(directions), np.inf)
-    inverses = _facing_triangles(eye, solid.mesh)
-    for i in range(0, len(local), CHUNK):
-        distance[candidates[i : i + CHUNK]] = _first_triangle(local[i : i + CHUNK], inverses)
-    return distance
+    @classmethod
+    def around(cls, axis: np.ndarray, rays: np.ndarray) -> _Cone:
+        """The narrowest cone about ``axis`` that holds all of the unit vectors ``rays`` (R, 3)."""
+        axis = axis / max(np.linalg.norm(axis), 1e-9)
+        return cls(axis.astype(np.float32), float((rays @ axis).min(initial=1.0)))
 
+    def holds(self, rays: np.ndarray) -> np.ndarray:
+        """Which of the unit vectors (R, 3) lie in it, (R,)."""
+        return rays @ self.axis >= self.cosine - 1e-6
 
-def _sphere(solid: Solid) -> tuple[np.ndarray, float]:
-    """Centre, global, and radius of the sphere around a solid's bounding box."""
-    low, high = solid.mesh.bounds
-    centre = solid.pose[:3, :3] @ (low + high) / 2 + solid.pose[:3, 3]
-    return centre, float(np.linalg.norm(high - low) / 2)
+    def meets(self, other: _Cone) -> bool:
+        """Whether the two have a direction in common."""
+        cosines = np.clip([self.cosine, other.cosine, self.axis @ other.axis], -1, 1)
+        one, two, between = np.arccos(cosines)
+        return between <= one + two + 1e-3
 
 
-def _cone_test(origin: np.ndarray, directions: np.ndarray) -> Callable[[Solid], bool]:
-    """A quick test that is false only for solids that none of the rays can meet."""
-    axis = directions.mean(axis=0) if len(directions) else np.zeros(3)
-    length = np.linalg.norm(axis)
-    if length < 0.1:
-        return lambda solid: True
-    axis = axis / length
-    spread = np.arccos(np.clip((directions @ axis).min(), -1, 1))
+@dataclass(frozen=True)
+class _Body:
+    """A solid seen from where the rays start: corners (V, 3) from there, triangles (F, 3)."""
 
-    def in_view(solid: Solid) -> bool:
-        centre, radius = _sphere(solid)
-        distance = np.linalg.norm(centre - origin)
-        if distance <= radius:
-            return True
-        angle = np.arccos(np.clip((centre - origin) @ axis / distance, -1, 1))
-        return angle <= spread + np.arcsin(radius / distance)
+    vertices: np.ndarray
+    faces: np.ndarray
 
-    return in_view
+    @classmethod
+    def of(cls, solid: Solid, origin: np.ndarray) -> _Body:
+        # Embree is single precision: keep coordinates small.
+        vertices = solid.mesh.moved(solid.pose).vertices - origin
+        return cls(vertices.astype(np.float32), solid.mesh.faces.astype(np.int32))
 
-
-def _near_sphere(origin: np.ndarray, directions: np.ndarray, solid: Solid) -> np.ndarray:
-    """Indices of the rays that meet the sphere around a solid."""
-    centre, radius = _sphere(solid)
-    offset = centre - origin
-    beyond = offset @ offset - radius**2
-    toward = directions @ offset
-    return np.flatnonzero((beyond <= 0) | (toward > 0) & (toward**2 >= beyond))
-
-
-def _meets_box(directions: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Whether rays from zero meet an axis-aligned box (slab method), (R,)."""
-    with np.errstate(divide="ignore"):
-        inverse = 1 / directions
-    # Without the tiny margin a ray inside a slab's plane would give 0 * inf = NaN.
-    one, two = (low - 1e-9) * inverse, (high + 1e-9) * inverse
-    near, far = np.minimum(one, two).max(axis=1), np.maximum(one, two).min(axis=1)
-    return (near <= far) & (far > 0)
-
-
-def _facing_triangles(eye: np.ndarray, mesh: Mesh) -> np.ndarray:
-    """Inverses of the matrices whose columns are a triangle's corners seen from ``eye``, (3, 3, F).
-
-    They hold the triangles whose outside is seen; the first axis numbers the corners.
-    """
-    corners = (mesh.vertices - eye)[mesh.faces]
-    facing = np.linalg.det(corners) < -1e-9
-    return np.linalg.inv(corners[facing].transpose(0, 2, 1)).transpose(1, 2, 0)
-
-
-def _first_triangle(directions: np.ndarray, inverses: np.ndarray) -> np.ndarray:
-    """Distance of the nearest triangle on rays from zero, (R,), inf where there is none.
-
-    A direction is a combination of a triangle's three corners; it points into the triangle when no
-    coefficient is negative, and they add up to one over the distance.
-    """
-    one, two, three = (directions @ inverse for inverse in inverses)
-    least = np.minimum(np.minimum(one, two), three)
-    nearness = np.where(least >= -1e-12, one + two + three, 0.0).max(axis=1, initial=0.0)
-    with np.errstate(divide="ignore"):
-        return 1 / nearness
+    def cone(self) -> _Cone:
+        """A cone that holds the body; of a body not all ahead of a plane, every direction."""
+        middle = (self.vertices.min(0) + self.vertices.max(0)) / 2
+        lengths = np.linalg.norm(self.vertices, axis=1, keepdims=True)
+        cone = _Cone.around(middle, self.vertices / lengths)
+        return cone if cone.cosine > 0 else _Cone(cone.axis, -1.0)
 
 
 def cast(
@@ -134,29 +88,49 @@ def cast(
     """First thing that each ray meets: a solid, the backdrop, the ground plane z = 0, or nothing.
 
     Args:
-        origin: (3,) common start of the rays, global frame, metres.
+        origin: (3,) common start of the rays, global frame, metres; above the ground and outside
+            of every solid.
         directions: (R, 3) unit vectors in the global frame.
-        solids: B solids.
+        solids: B solids above the ground.
         backdrop: more solids, which hide but are not told apart.
     """
-    down = directions[:, 2] < 0
-    distance = np.full(len(directions), np.inf)
-    distance[down] = -origin[2] / directions[down, 2]
-    index = np.where(down, GROUND, NOTHING)
-    covered = np.zeros(len(solids), dtype=int)
-    labels = [*range(len(solids)), *(BACKDROP for _ in backdrop)]
-    in_view = _cone_test(origin, directions)
-    for label, solid in zip(labels, (*solids, *backdrop), strict=True):
-        if not in_view(solid):
-            continue
-        entry = entry_distance(origin, directions, solid)
-        if label != BACKDROP:
-            covered[label] = np.isfinite(entry).sum()
-        closer = entry < distance
-        distance[closer] = entry[closer]
-        index[closer] = label
+    rays = directions.astype(np.float32)
+    bodies = [_Body.of(solid, origin) for solid in (*solids, *backdrop)]
+    labels = np.array([*range(len(solids)), *(BACKDROP for _ in backdrop), NOTHING])
+    device = EmbreeDevice()
+    met = _scene(device, bodies).run(np.zeros_like(rays), rays, output=True)
+    missed = met["geomID"] < 0
+    index = labels[met["geomID"]]
+    distance = np.where(missed, np.inf, met["tfar"].astype(float))
+    ground = missed & (directions[:, 2] < 0)
+    index[ground], distance[ground] = GROUND, -origin[2] / directions[ground, 2]
     visible = np.bincount(index[index >= 0], minlength=len(solids))
-    return Hits(distance, index, covered, visible)
+    # A ray that met none of them all meets none of them alone.
+    hidden = _count_hidden(device, rays[~missed], index[~missed], bodies[: len(solids)])
+    return Hits(distance, index, visible + hidden, visible)
+
+
+def _count_hidden(
+    device: EmbreeDevice, rays: np.ndarray, index: np.ndarray, bodies: Sequence[_Body]
+) -> np.ndarray:
+    """Number of rays (R, 3) that would meet each body if they had not met ``index`` (R,), (B,)."""
+    hidden = np.zeros(len(bodies), int)
+    view = _Cone.around(rays.sum(0), rays)
+    for number, body in enumerate(bodies):
+        cone = body.cone()
+        if not cone.meets(view):
+            continue
+        behind = rays[cone.holds(rays) & (index != number)]
+        met = _scene(device, [body]).run(np.zeros_like(behind), behind, query="OCCLUDED")
+        hidden[number] = (met >= 0).sum()
+    return hidden
+
+
+def _scene(device: EmbreeDevice, bodies: Sequence[_Body]) -> EmbreeScene:
+    scene = EmbreeScene(device, robust=True)
+    for body in bodies:
+        TriangleMesh(scene, body.vertices, body.faces)
+    return scene
 
 
 def pixel_directions(
@@ -173,7 +147,8 @@ def pixel_directions(
         (height * width, 3) in the global frame.
     """
     width, height = image_size
-    v, u = np.mgrid[:height, :width] + 0.5
-    pixels = np.stack([u, v, np.ones_like(u)], -1).reshape(-1, 3)
-    rays = pixels @ np.linalg.inv(intrinsic).T @ rotation.T
-    return rays / np.linalg.norm(rays, axis=1, keepdims=True)
+    right, down, ahead = (rotation @ np.linalg.inv(intrinsic)).T
+    rows = (np.arange(height)[:, None] + 0.5) * down + ahead
+    rays = rows[:, None] + (np.arange(width)[:, None] + 0.5) * right
+    lengths = np.sqrt(np.einsum("ijk,ijk->ij", rays, rays))
+    return (rays / lengths[..., None]).reshape(-1, 3)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import drjit as dr
 import mitsuba as mi
 import numpy as np
 
@@ -10,6 +11,8 @@ from .street import ground
 from .world import World
 
 mi.set_variant("scalar_rgb")
+# Images are shared out among processes; threads in each would wait for one another.
+dr.set_thread_count(1)
 
 SAMPLES_PER_PIXEL = 4
 FAR = 900.0

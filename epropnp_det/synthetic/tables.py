@@ -74,7 +74,7 @@ def build_tables(
     """All tables, by name, ready to be written as JSON.
 
     Args:
-        settings: seed (tokens differ between seeds) and image size.
+        settings: seed (tokens differ between seeds), image size, and whether there are annotations.
         scenes: the planned scenes.
         measurements: one entry for every keyframe.
     """
@@ -126,8 +126,9 @@ def build_tables(
         )
     for scene in scenes:
         _add_scene(tables, settings, scene, log)
-        _add_annotations(tables, seed, scene, measurements)
-    return dict(tables)
+        if settings.annotated:
+            _add_annotations(tables, seed, scene, measurements)
+    return {"instance": [], "sample_annotation": [], **tables}
 
 
 def _named(key: str, name: str) -> dict:
@@ -138,16 +139,16 @@ def _add_scene(tables: dict[str, Table], settings: Settings, scene: Scene, log: 
     seed = settings.seed
     samples = [
         {
-            "token": token(seed, "sample", scene.index, keyframe.index),
+            "token": token(seed, "sample", scene.number, keyframe.index),
             "timestamp": keyframe.timestamp_us,
-            "scene_token": token(seed, "scene", scene.index),
+            "scene_token": token(seed, "scene", scene.number),
         }
         for keyframe in scene.keyframes
     ]
     tables["sample"] += _chain(samples)
     tables["scene"].append(
         {
-            "token": token(seed, "scene", scene.index),
+            "token": token(seed, "scene", scene.number),
             "log_token": log,
             "nbr_samples": len(samples),
             "first_sample_token": samples[0]["token"],
@@ -161,7 +162,7 @@ def _add_scene(tables: dict[str, Table], settings: Settings, scene: Scene, log: 
         records = []
         for keyframe, sample in zip(scene.keyframes, samples, strict=True):
             pose = scene.world.ego.pose(keyframe.time(sensor))
-            ego_token = token(seed, "ego_pose", scene.index, keyframe.index, sensor.channel)
+            ego_token = token(seed, "ego_pose", scene.number, keyframe.index, sensor.channel)
             tables["ego_pose"].append(
                 {
                     "token": ego_token,
@@ -172,7 +173,7 @@ def _add_scene(tables: dict[str, Table], settings: Settings, scene: Scene, log: 
             )
             records.append(
                 {
-                    "token": token(seed, "data", scene.index, keyframe.index, sensor.channel),
+                    "token": token(seed, "data", scene.number, keyframe.index, sensor.channel),
                     "sample_token": sample["token"],
                     "ego_pose_token": ego_token,
                     "calibrated_sensor_token": token(seed, "calibration", sensor.channel),
@@ -202,9 +203,9 @@ def _add_annotations(
             length, width, height = thing.size
             tracks[index].append(
                 {
-                    "token": token(seed, "annotation", scene.index, keyframe.index, index),
-                    "sample_token": token(seed, "sample", scene.index, keyframe.index),
-                    "instance_token": token(seed, "instance", scene.index, index),
+                    "token": token(seed, "annotation", scene.number, keyframe.index, index),
+                    "sample_token": token(seed, "sample", scene.number, keyframe.index),
+                    "instance_token": token(seed, "instance", scene.number, index),
                     "visibility_token": measurement.visibility(index),
                     "attribute_tokens": [token("attribute", name) for name in _attributes(thing)],
                     "translation": box.pose[:3, 3].tolist(),
@@ -218,7 +219,7 @@ def _add_annotations(
         category = CATEGORIES[scene.world.things[index].name]
         tables["instance"].append(
             {
-                "token": token(seed, "instance", scene.index, index),
+                "token": token(seed, "instance", scene.number, index),
                 "category_token": token("category", category),
                 "nbr_annotations": len(track),
                 "first_annotation_token": track[0]["token"],

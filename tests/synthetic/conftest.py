@@ -2,7 +2,6 @@ import pytest
 from nuscenes import NuScenes
 
 from epropnp_det.synthetic import Settings, generate
-from epropnp_det.synthetic.plan import VERSION
 
 SETTINGS = Settings(1, 2, 2, seed=3, image_size=(160, 96))
 
@@ -22,4 +21,4 @@ def tiny_root(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def tiny_nusc(tiny_root):
-    return NuScenes(VERSION, str(tiny_root), verbose=False)
+    return NuScenes(SETTINGS.version, str(tiny_root), verbose=False)

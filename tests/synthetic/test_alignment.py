@@ -16,7 +16,7 @@ from scipy.ndimage import distance_transform_edt
 from epropnp_det.datasets.box_projection import box_corners, project_box
 from epropnp_det.datasets.nuscenes_info import SensorPose
 from epropnp_det.synthetic import Settings, generate
-from epropnp_det.synthetic.plan import VERSION, plan_scenes, token
+from epropnp_det.synthetic.plan import plan_scenes, token
 from epropnp_det.synthetic.raycast import cast, pixel_directions
 from epropnp_det.synthetic.rig import CAMERAS
 
@@ -70,7 +70,7 @@ class Picture:
             (index,) = (
                 i
                 for i in range(len(things))
-                if token(SETTINGS.seed, "instance", self.scene.index, i) == instance
+                if token(SETTINGS.seed, "instance", self.scene.number, i) == instance
             )
             visible, covered = self.hits.visible[index], self.hits.covered[index]
             if visible >= FEW_PIXELS and not any(things[index].velocity):
@@ -83,7 +83,7 @@ class Picture:
 def pictures(tmp_path_factory):
     root = tmp_path_factory.mktemp("alignment") / "data"
     generate(SETTINGS, root)
-    nusc = NuScenes(VERSION, str(root), verbose=False)
+    nusc = NuScenes(SETTINGS.version, str(root), verbose=False)
     return [Picture(nusc, index, camera) for index in range(2) for camera in CAMERAS]
 
 
@@ -97,22 +97,28 @@ def moved(points, transform):
     return points @ transform[:3, :3].T + transform[:3, 3]
 
 
+def overhang(picture, pose, corners, pixels):
+    """Pixels by which an object's pixels (H, W) reach out of its projected box; inf without one."""
+    shown = project_box(moved(corners, pose.global2sensor), picture.cam2img, SETTINGS.image_size)
+    if shown is None:
+        return np.inf
+    # The sight line of a pixel goes through its middle.
+    v, u = np.argwhere(pixels).T + 0.5
+    left, top, right, bottom = shown.bbox
+    return max(left - u.min(), top - v.min(), u.max() - right, v.max() - bottom)
+
+
 def overhangs(picture, pose):
-    """Pixels by which each object's pixels reach out of its projected box; inf without a box."""
-    found = []
-    for box, pixels, _ in picture.standing:
-        corners = box_corners(box.center, box.wlh[[1, 0, 2]], box.rotation_matrix)
-        shown = project_box(
-            moved(corners, pose.global2sensor), picture.cam2img, SETTINGS.image_size
+    """The overhang of each standing object, whose box is the one that the tables have."""
+    return [
+        overhang(
+            picture,
+            pose,
+            box_corners(box.center, box.wlh[[1, 0, 2]], box.rotation_matrix),
+            pixels,
         )
-        # The sight line of a pixel goes through its middle.
-        v, u = np.argwhere(pixels).T + 0.5
-        if shown is None:
-            found.append(np.inf)
-            continue
-        left, top, right, bottom = shown.bbox
-        found.append(max(left - u.min(), top - v.min(), u.max() - right, v.max() - bottom))
-    return found
+        for box, pixels, _ in picture.standing
+    ]
 
 
 def lidar_gaps(picture, pose):
@@ -151,6 +157,21 @@ def test_projected_boxes_enclose_the_pixels_of_their_objects(pictures, sideways)
     assert len(own) > 10 and own.max() < 0.1
     swapped = gather(overhangs, sideways, "swapped")
     assert swapped[np.isfinite(swapped)].max() > CLEAR
+
+
+def test_box_of_every_object_at_the_time_of_the_image_encloses_its_pixels(pictures):
+    width, height = SETTINGS.image_size
+    found, seen = [], set()
+    for picture in pictures:
+        things = picture.scene.world.things
+        for index in np.flatnonzero(picture.hits.visible):
+            box = things[index].box(picture.time)
+            corners = box_corners(box.pose[:3, 3], np.array(box.size), box.pose[:3, :3])
+            pixels = (picture.hits.index == index).reshape(height, width)
+            found.append(overhang(picture, picture.own, corners, pixels))
+            seen.add(index)
+    assert max(found) < 0.1
+    assert len(seen) > 30 and any(things[index].moving for index in seen)
 
 
 def test_lidar_points_fall_on_the_pixels_of_their_objects(pictures, sideways):
