@@ -25,6 +25,7 @@ from mmengine.utils import apply_to
 from torch import nn
 
 from ..errors import UserError
+from ..whole_file import whole_file
 
 # What reading a damaged file was seen to raise, in torch's unpickler and zip reader.
 BROKEN_FILE_ERRORS = (
@@ -113,6 +114,23 @@ def check_checkpoint(path: str | Path) -> dict:
     if not isinstance(checkpoint, dict):
         raise UserError(f"{path} holds a {type(checkpoint).__name__}, not a checkpoint.")
     return checkpoint if "state_dict" in checkpoint else {"state_dict": checkpoint}
+
+
+def save_checkpoint(checkpoint: dict, path: str | Path) -> None:
+    """Write a checkpoint that is there whole or not at all.
+
+    Args:
+        checkpoint: with a ``state_dict``.
+        path: the file; its folder is made.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    try:
+        with whole_file(path) as draft, open(draft, "wb") as file:
+            torch.save(checkpoint, file)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error}") from error
 
 
 def check_fit(model: nn.Module, checkpoint: dict, path: str | Path) -> None:

@@ -12,10 +12,9 @@ from mmengine import DefaultScope
 from torch import Tensor, nn
 
 from ..datasets.nuscenes_names import CLASSES
-from ..engine.checkpoint import check_checkpoint
+from ..engine.checkpoint import check_checkpoint, save_checkpoint
 from ..engine.config import load_config
 from ..errors import UserError
-from ..whole_file import whole_file
 from .download import sha256
 from .models import MODELS, PublishedModel, Structure
 from .names import our_name
@@ -145,13 +144,5 @@ def convert_checkpoint(
         published_model=model.name,
         source_sha256=sha256(source),
     )
-    _save(dict(meta=meta, state_dict=weights), Path(target))
+    save_checkpoint(dict(meta=meta, state_dict=weights), target)
     return Conversion(model, len(weights), dropped)
-
-
-def _save(checkpoint: dict, path: Path) -> None:
-    try:
-        with whole_file(path) as draft, open(draft, "wb") as file:
-            torch.save(checkpoint, file)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error}") from error

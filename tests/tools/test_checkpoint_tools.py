@@ -1,4 +1,4 @@
-"""tools/download_checkpoint.py and tools/convert_checkpoint.py."""
+"""tools/download_checkpoint.py, tools/convert_checkpoint.py and tools/publish_checkpoint.py."""
 
 import dataclasses
 import hashlib
@@ -40,3 +40,12 @@ def test_conversion(import_tool, fails, golden_dir, monkeypatch, capsys):
     said = capsys.readouterr().out
     assert said == f"ours.pth: {len(state)} tensors of v2, for {MODELS['v2'].config}\n"
     assert len(torch.load("ours.pth")["state_dict"]) == len(state)
+
+
+def test_publication(import_tool, fails, monkeypatch, capsys):
+    assert "absent.pth does not exist" in fails("publish_checkpoint", "absent.pth", "small.pth")
+    torch.save(dict(state_dict={"weight": torch.ones(4)}, optimizer={}), "epoch_1.pth")
+    monkeypatch.setattr("sys.argv", ["publish", "epoch_1.pth", "small.pth"])
+    import_tool("publish_checkpoint").main()
+    digest = hashlib.sha256(Path("small.pth").read_bytes()).hexdigest()
+    assert f"small.pth: 4 numbers, 0.0 MB, SHA-256 {digest}" in capsys.readouterr().out
