@@ -6,7 +6,7 @@ from mmengine.utils import digit_version
 
 from .errors import UserError
 
-ROOMS = ("datasets", "engine", "evaluation", "models")
+ROOMS = ("datasets", "engine", "evaluation", "models", "visualization")
 TRIED = {
     "mmengine": ("0.10.7", "0.11"),
     "mmcv": ("2.1.0", "2.2"),

@@ -1,5 +1,7 @@
 """Painting predictions on the images that the network saw."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,18 +10,40 @@ from mmdet3d.registry import HOOKS
 from mmdet3d.structures import Det3DDataSample
 from mmengine.runner import Runner
 
+from ..visualization.network_tap import NetworkTap
+
 
 @HOOKS.register_module()
 class NetworkInputVisualizationHook(Det3DVisualizationHook):
-    """The stock hook for monocular detection, with boxes where they belong.
+    """The stock hook for monocular detection, with boxes where they belong and reasons for them.
 
     The stock hook paints on the image file, but ``cam2img`` is that of the network input: after a
-    crop or resize its boxes are displaced. It also nests its folder anew in every iteration.
+    crop or resize its boxes are displaced, unless the visualizer is ours. It also nests its folder
+    anew in every iteration.
 
     Args:
-        test_out_dir: folder of the painted images, relative to the current folder.
+        test_out_dir: folder of the pictures, relative to the current folder; the visualizer's
+            backends, such as TensorBoard, get them when it is None.
+        explain: have the network tell its posterior, correspondences, reference points and depth,
+            which :class:`EProPnPVisualizer` draws; the boxes stay the same.
         **kwargs: as the stock hook's.
     """
+
+    def __init__(self, *args, explain: bool = True, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.explain = explain
+        self._tap: NetworkTap | None = None
+
+    def before_test(self, runner: Runner) -> None:
+        """Listen to the network."""
+        if self.draw and self.explain:
+            self._tap = NetworkTap(runner.model)
+
+    def after_test(self, runner: Runner) -> None:
+        """Leave the network as it was."""
+        if self._tap is not None:
+            self._tap.close()
+            self._tap = None
 
     def after_test_iter(
         self,
@@ -30,13 +54,19 @@ class NetworkInputVisualizationHook(Det3DVisualizationHook):
     ) -> None:
         """Paint the predictions on the loaded images of the batch, (3, H, W) uint8 in BGR each.
 
+        LiDAR points (M, 3) in the camera frame, where the pipeline packs them, go beside the depth.
         With test-time augmentation those are the images of the first view.
         """
         if not self.draw:
             return
+        if self._tap is not None:
+            self._tap.attach(outputs)
         inputs = data_batch["inputs"]
-        images = (inputs[0] if isinstance(inputs, list) else inputs)["img"]
-        for image, sample in zip(images, outputs, strict=True):
+        view = inputs[0] if isinstance(inputs, list) else inputs
+        points = view.get("points", [None] * len(outputs))
+        for image, sample, cloud in zip(view["img"], outputs, points, strict=True):
+            if cloud is not None:
+                sample.lidar_points = cloud.cpu().numpy()
             out_file = self.test_out_dir and str(
                 Path(self.test_out_dir, Path(sample.img_path).name)
             )

@@ -7,6 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from nuscenes.utils.data_classes import Box
+from pyquaternion import Quaternion
+
+# Camera axes of an object with yaw 0 as columns: its forward is right, its left is away, its up is
+# against y.
+_AT_YAW_0 = Quaternion(matrix=np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]]))
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,28 @@ class BoxSet:
         """
         corners = np.array([box.corners().T for box in boxes]).reshape(-1, 8, 3)
         return cls(corners, tuple(names), scores)
+
+    @classmethod
+    def from_camera(
+        cls, geometry: np.ndarray, names: Sequence[str], scores: np.ndarray | None = None
+    ) -> BoxSet:
+        """From the numbers of mmdet3d's camera boxes.
+
+        Args:
+            geometry: (N, 7) gravity centre x, y, z, size l, h, w, and yaw about the camera's y
+                axis, camera frame, metres and radians.
+            names: N class names.
+            scores: (N,) or None.
+        """
+        boxes = [
+            Box(
+                [x, y, z],
+                [width, length, height],
+                Quaternion(axis=[0, 1, 0], radians=yaw) * _AT_YAW_0,
+            )
+            for x, y, z, length, height, width, yaw in np.asarray(geometry, dtype=float)
+        ]
+        return cls.from_devkit(boxes, names, scores)
 
     def transformed(self, transform: np.ndarray) -> BoxSet:
         """The same boxes after a rigid transform (4, 4)."""

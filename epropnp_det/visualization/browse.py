@@ -1,13 +1,13 @@
 """Sheets of a dataset's keyframes: what a detector will be shown and asked for."""
 
-from collections.abc import Callable, Iterator, Sequence
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from nuscenes.utils.data_classes import Box
 from PIL import Image
 from pyquaternion import Quaternion
@@ -17,18 +17,9 @@ from ..datasets.info_file import read_info_file
 from ..datasets.nuscenes_names import CAMERAS, CLASSES, LIDAR, LIDAR_FEATURES
 from ..datasets.transforms import LoadCameraLidarPoints
 from ..errors import UserError
-from .bev import FieldOfView, draw_bev
 from .boxes import BoxSet
-from .image import draw_boxes_on_image
-from .overview import LAYOUT, save_figure
-from .points import depth_colours, draw_points_on_image
-from .style import class_entries
-
-# Camera axes of an object with yaw 0 as columns: its forward is right, its left is away, its up is
-# against y.
-_AT_YAW_0 = Quaternion(matrix=np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]]))
-# Small in inches and fine in dots, so that text and lines can be read at a third of the size.
-_SIZE, _DPI, _TEXT = (15.0, 4.6), 240, 8
+from .style import DPI, save_figure
+from .surround import CameraScene, Surround, surround_page
 
 
 def browse(
@@ -116,72 +107,57 @@ def save_keyframe(path: str | Path, frame: dict, root: str | Path) -> None:
         points = np.fromfile(lidar_path, np.float32).reshape(-1, LIDAR_FEATURES)[:, :3]
     truth = lidar_boxes(frame["instances"]).transformed(lidar_to_ego)
 
-    figure = Figure(figsize=_SIZE, layout="constrained", dpi=_DPI)
-    grid = figure.add_gridspec(2, 4, width_ratios=(16, 16, 16, 18.5))
-    axes, views = [], []
-    for row, channels in enumerate(LAYOUT):
-        for column, channel in enumerate(channels):
-            camera = frame["images"][channel]
-            boxes = camera_boxes(frame.get("cam_instances", {}).get(channel, ()))
-            axes.append(figure.add_subplot(grid[row, column]))
-            views.append(
-                _draw_camera(axes[-1], channel, camera, boxes, lidar_path, Path(root, "samples"))
-            )
-            delay = 1e3 * (camera["timestamp"] - frame["timestamp"])
-            axes[-1].set_title(
-                f"{channel}, {delay:+.0f} ms, {len(boxes)} boxes", fontsize=_TEXT, pad=2
-            )
-    bar = figure.colorbar(depth_colours(), ax=axes, pad=0.01, aspect=40, extend="max")
-    bar.set_label("depth of LiDAR points (m)", fontsize=_TEXT)
-    bar.ax.tick_params(labelsize=_TEXT)
-
-    ax = figure.add_subplot(grid[:, 3])
-    draw_bev(ax, truth, views=views, points=points @ lidar_to_ego[:3, :3].T + lidar_to_ego[:3, 3])
+    cameras = {}
+    for channel in CAMERAS:
+        camera = frame["images"][channel]
+        boxes = camera_boxes(frame.get("cam_instances", {}).get(channel, ()))
+        delay = 1e3 * (camera["timestamp"] - frame["timestamp"])
+        title = f"{channel}, {delay:+.0f} ms, {len(boxes)} boxes"
+        cameras[channel] = _camera_scene(
+            channel, camera, boxes, lidar_path, Path(root, "samples"), title
+        )
     time = datetime.fromtimestamp(frame["timestamp"], UTC)
-    ax.set_title(f"{frame['token']}, {time:%Y-%m-%d %H:%M:%S} UTC", fontsize=_TEXT, pad=2)
-    figure.legend(
-        handles=class_entries(CLASSES), loc="outside lower center", ncols=10, fontsize=_TEXT
+    scene = Surround(
+        cameras,
+        truth,  # in the colours of their classes, which predictions have elsewhere
+        points=points @ lidar_to_ego[:3, :3].T + lidar_to_ego[:3, 3],
+        title=f"{frame['token'][:8]}, {time:%Y-%m-%d %H:%M:%S} UTC",
     )
-    save_figure(figure, Path(path))
+    save_figure(surround_page(scene, dpi=1.5 * DPI), path)
 
 
 def camera_boxes(instances: Sequence[dict]) -> BoxSet:
     """Boxes of ``cam_instances`` of one camera that hold a LiDAR or radar point, camera frame."""
-    return _box_set(
-        instances,
-        lambda x, y, z, length, height, width, yaw: Box(
-            [x, y, z], [width, length, height], Quaternion(axis=[0, 1, 0], radians=yaw) * _AT_YAW_0
-        ),
-    )
+    kept = _kept(instances)
+    return BoxSet.from_camera([item["bbox_3d"] for item in kept], _names(kept))
 
 
 def lidar_boxes(instances: Sequence[dict]) -> BoxSet:
     """Boxes of ``instances`` of the ten classes that hold a LiDAR or radar point, LiDAR frame."""
-    return _box_set(
-        instances,
-        lambda x, y, z, length, width, height, yaw: Box(
-            [x, y, z], [width, length, height], Quaternion(axis=[0, 0, 1], radians=yaw)
-        ),
-    )
+    kept = _kept(instances)
+    boxes = [
+        Box([x, y, z], [width, length, height], Quaternion(axis=[0, 0, 1], radians=yaw))
+        for x, y, z, length, width, height, yaw in (item["bbox_3d"] for item in kept)
+    ]
+    return BoxSet.from_devkit(boxes, _names(kept))
 
 
-def _box_set(instances: Sequence[dict], make: Callable[..., Box]) -> BoxSet:
-    kept = [item for item in instances if item["bbox_label_3d"] >= 0 and item["bbox_3d_isvalid"]]
-    return BoxSet.from_devkit(
-        [make(*item["bbox_3d"]) for item in kept], [CLASSES[item["bbox_label_3d"]] for item in kept]
-    )
+def _kept(instances: Sequence[dict]) -> list[dict]:
+    return [item for item in instances if item["bbox_label_3d"] >= 0 and item["bbox_3d_isvalid"]]
 
 
-def _draw_camera(
-    ax: Axes, channel: str, camera: dict, boxes: BoxSet, lidar_path: Path, samples: Path
-) -> FieldOfView:
-    """Draw one image with all that lies in it; returns what it overlooks."""
+def _names(instances: Sequence[dict]) -> list[str]:
+    return [CLASSES[item["bbox_label_3d"]] for item in instances]
+
+
+def _camera_scene(
+    channel: str, camera: dict, boxes: BoxSet, lidar_path: Path, samples: Path, title: str
+) -> CameraScene:
+    """One image with all that lies in it."""
     path = samples / channel / camera["img_path"]
     with _readable(path), Image.open(path) as file:
         image = np.asarray(file.convert("RGB"))
     cam2img = np.array(camera["cam2img"])
-    # In the colours of their classes, which predictions have elsewhere.
-    draw_boxes_on_image(ax, image, cam2img, predictions=boxes)
     loaded = LoadCameraLidarPoints().transform(
         {
             "lidar_points": {"lidar_path": str(lidar_path)},
@@ -190,8 +166,14 @@ def _draw_camera(
             "img_shape": image.shape[:2],
         }
     )
-    draw_points_on_image(ax, loaded["points"].coord.numpy(), cam2img)
-    return FieldOfView(np.array(camera["cam2ego"]), cam2img, image.shape[1])
+    return CameraScene(
+        image,
+        cam2img,
+        np.array(camera["cam2ego"]),
+        predictions=boxes,
+        points=loaded["points"].coord.numpy(),
+        title=title,
+    )
 
 
 def _check_root(root: str | Path) -> None:

@@ -1,27 +1,23 @@
 """One picture of a nuScenes sample: six cameras and a bird's-eye view, predicted and true boxes."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from pathlib import Path
 
+import mmcv
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.image import imread
 from nuscenes import NuScenes
 from nuscenes.eval.detection.utils import category_to_detection_name
 from nuscenes.utils.data_classes import Box
 from pyquaternion import Quaternion
 
 from ..datasets.nuscenes_info import SensorPose
-from ..whole_file import whole_file
-from .bev import FieldOfView, draw_bev
+from ..datasets.nuscenes_names import CAMERAS, LIDAR
+from ..errors import UserError
 from .boxes import BoxSet
-from .image import draw_boxes_on_image
-from .style import legend_entries
-
-LAYOUT = (
-    ("CAM_FRONT_LEFT", "CAM_FRONT", "CAM_FRONT_RIGHT"),
-    ("CAM_BACK_LEFT", "CAM_BACK", "CAM_BACK_RIGHT"),
-)
+from .style import DPI, save_figure
+from .surround import CameraScene, Surround, surround_page
 
 
 def save_overview(
@@ -31,6 +27,7 @@ def save_overview(
     detections: Sequence[dict],
     min_score: float = 0.2,
     max_boxes: int = 100,
+    dpi: float = 1.5 * DPI,
 ) -> None:
     """Draw one sample's predictions over its ground truth.
 
@@ -41,41 +38,51 @@ def save_overview(
         detections: the sample's entries in ``results_nusc.json``, boxes in the global frame.
         min_score: predictions below it are left out.
         max_boxes: at most so many predictions are drawn, those of highest score.
+        dpi: resolution, see :func:`.surround_page`.
+
+    Raises:
+        UserError: an image is missing or broken.
+    """
+    scene = sample_surround(nusc, sample_token, predictions(detections, min_score, max_boxes))
+    save_figure(surround_page(scene, dpi), path)
+
+
+def sample_surround(
+    nusc: NuScenes, sample_token: str, found: BoxSet | None = None, title: str | None = None
+) -> Surround:
+    """What a sample's cameras show, with its ground truth and perhaps predictions.
+
+    Args:
+        nusc: the devkit's data set.
+        sample_token: the sample.
+        found: predictions in the global frame.
+        title: over the view from above; None for the numbers of boxes.
+
+    Raises:
+        UserError: an image is missing or broken.
     """
     sample = nusc.get("sample", sample_token)
     truth = ground_truth(nusc, sample)
-    found = predictions(detections, min_score, max_boxes)
-
-    figure = Figure(figsize=(20, 6), layout="constrained", dpi=150)
-    grid = figure.add_gridspec(2, 4, width_ratios=(16, 16, 16, 18.5))
-    views = []
-    for row, channels in enumerate(LAYOUT):
-        for column, channel in enumerate(channels):
-            data = nusc.get("sample_data", sample["data"][channel])
-            rig = nusc.get("calibrated_sensor", data["calibrated_sensor_token"])
-            cam2img = np.array(rig["camera_intrinsic"])
-            camera = SensorPose.of(nusc, data["token"])
-            to_camera = camera.global2sensor
-            image = imread(nusc.get_sample_data_path(data["token"]))
-            ax = figure.add_subplot(grid[row, column])
-            draw_boxes_on_image(
-                ax, image, cam2img, found.transformed(to_camera), truth.transformed(to_camera)
-            )
-            ax.set_title(channel, fontsize=8, pad=3)
-            views.append(FieldOfView(camera.sensor2ego, cam2img, image.shape[1]))
-    ax = figure.add_subplot(grid[:, 3])
-    to_ego = np.linalg.inv(SensorPose.of(nusc, sample["data"]["LIDAR_TOP"]).ego2global)
-    draw_bev(ax, found.transformed(to_ego), truth.transformed(to_ego), views)
-    ax.set_title(
-        f"{len(found)} of {len(detections)} predictions shown (score at least {min_score:g}), "
-        f"{len(truth)} true boxes",
-        fontsize=8,
-        pad=3,
+    cameras = {}
+    for channel in CAMERAS:
+        data = nusc.get("sample_data", sample["data"][channel])
+        rig = nusc.get("calibrated_sensor", data["calibrated_sensor_token"])
+        camera = SensorPose.of(nusc, data["token"])
+        cameras[channel] = CameraScene(
+            _read_image(nusc.get_sample_data_path(data["token"])),
+            np.array(rig["camera_intrinsic"]),
+            camera.sensor2ego,
+            found and found.transformed(camera.global2sensor),
+            truth.transformed(camera.global2sensor),
+        )
+    to_ego = np.linalg.inv(SensorPose.of(nusc, sample["data"][LIDAR]).ego2global)
+    count = f"{len(truth)} true boxes"
+    return Surround(
+        cameras,
+        found and found.transformed(to_ego),
+        truth.transformed(to_ego),
+        title=title or (count if found is None else f"{len(found)} predictions, {count}"),
     )
-    figure.legend(
-        handles=legend_entries(found.names), loc="outside lower center", ncols=11, fontsize=8
-    )
-    save_figure(figure, Path(path))
 
 
 def ground_truth(nusc: NuScenes, sample: dict) -> BoxSet:
@@ -99,7 +106,11 @@ def predictions(detections: Sequence[dict], min_score: float, max_boxes: int) ->
     return BoxSet.from_devkit(boxes, [entry["detection_name"] for entry in best], scores)
 
 
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write a picture so that it is there whole or not at all."""
-    with whole_file(path) as draft:
-        figure.savefig(draft)
+def _read_image(path: str) -> np.ndarray:
+    """(H, W, 3), RGB."""
+    if not Path(path).is_file():
+        raise UserError(f"{path} is missing: unpack it there or name another --root")
+    image = mmcv.imread(path, channel_order="rgb")
+    if image is None:
+        raise UserError(f"{path} is not a readable image: download it again")
+    return image

@@ -1,9 +1,26 @@
-"""Colours and legend shared by all drawings."""
+"""The one look of all drawings: colours, widths, sizes of text, the page, and how it is written."""
+
+from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
+import numpy as np
 from matplotlib import patheffects
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+
+from ..whole_file import whole_file
+
+# Small in inches and fine in dots, so that text and lines can still be read at a third of the size.
+PAGE = (8.0, 4.5)
+DPI = 200
+TITLE, TEXT, LABEL = 7.0, 6.0, 5.0
+THICK, THIN, HAIR = 1.1, 0.8, 0.4
+DASHES = (0, (2.2, 1.6))
+INK, FAINT = "#202124", "#9aa0a6"
 
 # Near nuScenes' own colours but told apart at a glance: its vehicles are all shades of orange.
 # Green is left to ground truth.
@@ -21,20 +38,78 @@ PALETTE = {
 }
 GROUND_TRUTH = "#00e676"
 # A dark rim keeps bright lines crisp on a bright background.
-RIM = patheffects.withStroke(linewidth=2.2, foreground="black", alpha=0.55)
+RIM = patheffects.withStroke(linewidth=THICK + 0.7, foreground="black", alpha=0.5)
+# And a bright one dark text on anything.
+HALO = patheffects.withStroke(linewidth=1.2, foreground="white", alpha=0.8)
 
 
-def class_entries(names: Iterable[str]) -> list[Line2D]:
-    """Legend entries of classes, in palette order."""
+def colour_of(name: str) -> str:
+    """The colour of a class; grey for one that nuScenes does not have."""
+    return PALETTE.get(name, FAINT)
+
+
+def new_page(height: float = PAGE[1], dpi: float = DPI) -> Figure:
+    """An empty figure of the common width, 1600 pixels at the common resolution.
+
+    Args:
+        height: in inches.
+        dpi: dots an inch.
+    """
+    figure = Figure(figsize=(PAGE[0], height), layout="constrained", dpi=dpi)
+    FigureCanvasAgg(figure)
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
+    return figure
+
+
+def place_axes(
+    figure: Figure, left: float, top: float, width: float, height: float, **kwargs
+) -> Axes:
+    """An axes at a place in inches from the figure's upper left corner.
+
+    The figure's layout engine, which would move it, is switched off.
+    """
+    figure.set_layout_engine(None)
+    across, up = figure.get_size_inches()
+    place = (left / across, 1 - (top + height) / up, width / across, height / up)
+    return figure.add_axes(place, **kwargs)
+
+
+def set_title(ax: Axes, text: str) -> None:
+    """A title over an axes, in the common size."""
+    ax.set_title(text, fontsize=TITLE, pad=2.5, color=INK)
+
+
+def add_legend(figure: Figure, names: Iterable[str], truth: bool = False) -> None:
+    """A legend of classes, in palette order, and perhaps of ground truth, below everything."""
     names = set(names)
-    return [
-        Line2D([], [], color=colour, lw=4, label=name.replace("_", " "))
-        for name, colour in PALETTE.items()
-        if name in names
-    ]
+    lines = {name: colour for name, colour in PALETTE.items() if name in names}
+    if truth:
+        lines = {"ground truth": GROUND_TRUTH, **lines}
+    if not lines:
+        return
+    figure.legend(
+        handles=[
+            Line2D([], [], color=colour, lw=3, label=name.replace("_", " "))
+            for name, colour in lines.items()
+        ],
+        loc="lower center" if figure.get_layout_engine() is None else "outside lower center",
+        ncols=11,
+        fontsize=TEXT,
+        frameon=False,
+        handlelength=1.0,
+        handletextpad=0.4,
+        columnspacing=1.2,
+        borderpad=0.1,
+    )
 
 
-def legend_entries(names: Iterable[str]) -> list[Line2D]:
-    """Entries for ground truth and for predictions of the given classes, in palette order."""
-    truth = Line2D([], [], color=GROUND_TRUTH, lw=2, label="ground truth")
-    return [truth, *class_entries(names)]
+def pixels_of(figure: Figure) -> np.ndarray:
+    """The drawn figure, (H, W, 3) uint8 in RGB."""
+    figure.canvas.draw()
+    return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
+
+
+def save_figure(figure: Figure, path: str | Path) -> None:
+    """Write a picture so that it is there whole or not at all; its suffix gives the format."""
+    with whole_file(path) as draft:
+        figure.savefig(draft)

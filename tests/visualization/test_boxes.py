@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+import torch
+from mmdet3d.structures import CameraInstance3DBoxes
 
 from epropnp_det.visualization import BoxSet
 
@@ -38,3 +40,13 @@ def test_lengths_must_agree(camera_boxes):
         camera_boxes(CAMERA, ["car"])
     with pytest.raises(ValueError, match="scores"):
         camera_boxes(CAMERA, ["car", "car"], np.ones(3))
+
+
+def test_corners_of_camera_boxes_are_those_of_mmdet3d():
+    ours = BoxSet.from_camera(CAMERA, ["car", "pedestrian"]).corners
+    theirs = CameraInstance3DBoxes(torch.tensor(CAMERA), origin=(0.5, 0.5, 0.5)).corners.numpy()
+    for own, other in zip(ours, theirs, strict=True):
+        apart = np.linalg.norm(own[:, None] - other, axis=-1)
+        np.testing.assert_allclose(apart.min(axis=0), 0, atol=1e-5)
+        np.testing.assert_allclose(apart.min(axis=1), 0, atol=1e-5)
+    assert len(BoxSet.from_camera(np.zeros((0, 7)), [])) == 0

@@ -19,8 +19,8 @@ from epropnp_det.visualization.browse import (
     lidar_boxes,
     save_keyframe,
 )
+from epropnp_det.visualization.depth import draw_points_on_image
 from epropnp_det.visualization.overview import ground_truth
-from epropnp_det.visualization.points import draw_points_on_image
 
 CAM2IMG = np.array([[300.0, 0, 200], [0, 300, 100], [0, 0, 1]])
 
@@ -101,7 +101,7 @@ def test_points_are_drawn_where_they_project_in_the_colour_of_their_depth():
 def test_lidar_points_go_through_the_cameras_own_ego_pose(root, frame, tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr(
-        "epropnp_det.visualization.browse.draw_points_on_image",
+        "epropnp_det.visualization.surround.draw_points_on_image",
         lambda ax, points, cam2img: drawn.append(points),
     )
     save_keyframe(tmp_path / "a.png", frame, root)
@@ -111,8 +111,9 @@ def test_lidar_points_go_through_the_cameras_own_ego_pose(root, frame, tmp_path,
     points = np.fromfile(nusc.get_sample_data_path(data["LIDAR_TOP"]), np.float32).reshape(-1, 5)
     transform = lidar.to(camera)
     there = points[:, :3] @ transform[:3, :3].T + transform[:3, 3]
-    assert len(drawn) == 6 and len(drawn[0]) > 100
-    gaps = np.linalg.norm(drawn[0][:50, None] - there, axis=-1).min(axis=1)
+    cloud = drawn[2]  # third in the layout
+    assert len(drawn) == 6 and len(cloud) > 100
+    gaps = np.linalg.norm(cloud[:50, None] - there, axis=-1).min(axis=1)
     assert gaps.max() < 1e-3
 
 
@@ -154,8 +155,8 @@ def test_missing_and_broken_sensor_data(broken, info_file, root, tmp_path, frame
     path = copy / "samples" / "LIDAR_TOP" / frame["lidar_points"]["lidar_path"]
     if broken == "image":
         np.zeros((3, 5), np.float32).tofile(path)
-        image = frame["images"]["CAM_FRONT_LEFT"]["img_path"]
-        path = copy / "samples" / "CAM_FRONT_LEFT" / image
+        image = frame["images"]["CAM_FRONT"]["img_path"]
+        path = copy / "samples" / "CAM_FRONT" / image
         path.parent.mkdir()
     with pytest.raises(UserError, match=f"{path} is missing"):
         browse(info_file, copy, tmp_path / "out")

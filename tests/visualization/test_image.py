@@ -65,3 +65,12 @@ def test_box_around_the_camera_keeps_the_images_limits(camera_boxes):
     pixels, ax = picture(predictions=boxes)
     assert ax.get_xlim() == (0, 400) and ax.get_ylim() == (200, 0)
     assert pixels.shape == IMAGE.shape
+
+
+def test_no_label_covers_another_and_the_nearest_keeps_its_own(camera_boxes):
+    rows = np.array([[0.0, 0, 12, 4, 2, 2, 0], [0.1, 0, 13, 4, 2, 2, 0], [5.0, 0, 12, 2, 2, 2, 0]])
+    boxes = camera_boxes(rows, ["car"] * 3, np.array([0.5, 0.6, 0.7]))
+    _, ax = picture(predictions=boxes)
+    assert sorted(text.get_text() for text in ax.texts) == ["0.50", "0.70"]
+    _, ax = picture(predictions=boxes, labels=["", "b", "c"])
+    assert sorted(text.get_text() for text in ax.texts) == ["b", "c"]

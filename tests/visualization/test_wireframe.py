@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from epropnp_det.visualization.wireframe import EDGES, FACES, NEAR, wire_frame
@@ -80,3 +80,28 @@ def test_box_across_the_near_plane_is_cut_there(corners, x, z, yaw):
     points = np.column_stack([frame.points, np.ones(len(frame.points))])
     distance = np.abs(points @ lines.T).min(1)
     assert (distance <= 1e-6 * (1 + np.abs(frame.points).max(1))).all()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.floats(-6, 6), st.floats(-3, 3), st.floats(6, 30), st.floats(-np.pi, np.pi))
+def test_hidden_edges_are_those_that_the_box_itself_covers(corners, x, y, z, yaw):
+    """Independently: the line of sight to a covered edge runs through the inside of the box."""
+    box = corners(x, y, z, yaw)
+    axes = np.stack([box[0] - box[4], box[1] - box[0], box[3] - box[0]]) / 2
+    inverse, center = np.linalg.inv(axes.T), box.mean(0)
+
+    def covered(edge):
+        middle = box[list(edge)].mean(0)
+        sight = np.linspace(0, 1, 4001)[:-1, None] * middle
+        return (np.abs((sight - center) @ inverse.T) < 1 - 1e-9).all(1).any()
+
+    faces = [np.cross(f[1] - f[0], f[2] - f[1]) for f in (box[list(face)] for face in FACES)]
+    seen_edge_on = [
+        abs(n @ box[f[0]]) / np.linalg.norm(n) for n, f in zip(faces, FACES, strict=True)
+    ]
+    assume(min(seen_edge_on) > 0.05)
+    frame = wire_frame(box, CAM2IMG)
+    projected = (box @ CAM2IMG.T)[:, :2] / box[:, 2:]
+    expected = {tuple(sorted(map(tuple, projected[list(e)].round(5)))) for e in EDGES if covered(e)}
+    found = {tuple(sorted(map(tuple, segment.round(5)))) for segment in frame.hidden}
+    assert found == expected

@@ -232,11 +232,29 @@ class AuxiliaryHead(BaseModule):
             )[0, :, 0].T
             for i in range(len(value))
         ]
-        code, logit = self.depth_branch(torch.cat(sampled)).unflatten(-1, (-1, 2)).unbind(-1)
-        focal_length = (views.cam_mats[:, 0, 0] + views.cam_mats[:, 1, 1]) / 2
-        zoom = (focal_length / DEPTH_FOCAL_LENGTH)[points.img_ind, None]
-        error = (DEPTH_MEAN + DEPTH_STD * code) * zoom - points.xyz[:, 2:]
+        depth, logit = self._depth_modes(torch.cat(sampled), views.cam_mats[points.img_ind])
+        error = depth - points.xyz[:, 2:]
         return self.loss_depth(error[..., None], logit.log_softmax(-1))
+
+    def predict_depth(self, value: Tensor, cam_mats: Tensor) -> Tensor:
+        """The likeliest depth at cells or points, of a head with ``loss_depth``.
+
+        Args:
+            value: (..., C) values.
+            cam_mats: (3, 3), or (..., 3, 3) the camera of each.
+
+        Returns:
+            (...) metres.
+        """
+        depth, logit = self._depth_modes(value.to(cam_mats.dtype), cam_mats)
+        return depth.gather(-1, logit.argmax(-1, keepdim=True)).squeeze(-1)
+
+    def _depth_modes(self, value: Tensor, cam_mats: Tensor) -> tuple[Tensor, Tensor]:
+        """Depths (..., DEPTH_MODES), in metres, and their logits."""
+        code, logit = self.depth_branch(value).unflatten(-1, (-1, 2)).unbind(-1)
+        focal_length = (cam_mats[..., 0, 0] + cam_mats[..., 1, 1]) / 2
+        zoom = (focal_length / DEPTH_FOCAL_LENGTH)[..., None]
+        return (DEPTH_MEAN + DEPTH_STD * code) * zoom, logit
 
 
 def boxes_with_samples(truth: AuxiliaryTruth) -> Tensor:

@@ -1,0 +1,100 @@
+"""One moment of a nuScenes drive: six images around and the view from above."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from .bev import FieldOfView, Window, draw_bev
+from .boxes import BoxSet
+from .depth import add_depth_bar, draw_points_on_image
+from .image import draw_boxes_on_image
+from .style import DPI, PALETTE, add_legend, new_page, set_title
+
+# Left and right are where they are from above.
+LAYOUT = (
+    ("CAM_FRONT", "CAM_BACK"),
+    ("CAM_FRONT_LEFT", "CAM_FRONT_RIGHT"),
+    ("CAM_BACK_LEFT", "CAM_BACK_RIGHT"),
+)
+WINDOW = Window(ahead=45.0, behind=45.0, side=31.5)
+
+
+@dataclass(frozen=True)
+class CameraScene:
+    """What one camera shows.
+
+    Attributes:
+        image: (H, W, 3), RGB.
+        cam2img: (3, 3) camera matrix.
+        camera_to_ego: (4, 4).
+        predictions, ground_truth: boxes in the camera frame.
+        points: (P, 3) LiDAR points in the camera frame, in front of the camera.
+        title: above the image.
+    """
+
+    image: np.ndarray
+    cam2img: np.ndarray
+    camera_to_ego: np.ndarray
+    predictions: BoxSet | None = None
+    ground_truth: BoxSet | None = None
+    points: np.ndarray | None = None
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Surround:
+    """What all cameras show, and everything in the ego frame.
+
+    Attributes:
+        cameras: by channel; those of ``LAYOUT``.
+        predictions, ground_truth: boxes in the ego frame.
+        points: (P, 3) LiDAR points in the ego frame.
+        title: above the view from above.
+    """
+
+    cameras: dict[str, CameraScene]
+    predictions: BoxSet | None = None
+    ground_truth: BoxSet | None = None
+    points: np.ndarray | None = None
+    title: str = ""
+
+
+def surround_page(scene: Surround, dpi: float = DPI) -> Figure:
+    """Draw six images, the view from above and a legend.
+
+    Args:
+        scene: what to draw.
+        dpi: dots an inch of a page that is 8 inches wide; 200 give 1600 x 900 pixels.
+    """
+    figure = new_page(dpi=dpi)
+    grid = figure.add_gridspec(3, 3, width_ratios=(1, 1, 1.18))
+    axes, with_points = [], False
+    for row, channels in enumerate(LAYOUT):
+        for column, channel in enumerate(channels):
+            camera = scene.cameras[channel]
+            ax = figure.add_subplot(grid[row, column])
+            draw_boxes_on_image(
+                ax, camera.image, camera.cam2img, camera.predictions, camera.ground_truth
+            )
+            if camera.points is not None:
+                draw_points_on_image(ax, camera.points, camera.cam2img)
+                with_points = True
+            set_title(ax, camera.title or channel)
+            axes.append(ax)
+    if with_points:
+        place = dict(location="left", fraction=0.02, pad=0.005, aspect=60)
+        add_depth_bar(figure, axes, "depth of LiDAR points (m)", **place)
+    ax = figure.add_subplot(grid[:, 2])
+    views = [
+        FieldOfView(camera.camera_to_ego, camera.cam2img, camera.image.shape[1])
+        for camera in scene.cameras.values()
+    ]
+    draw_bev(ax, scene.predictions, scene.ground_truth, views, WINDOW, scene.points)
+    set_title(ax, scene.title)
+    # All classes, so that the frames of a video have one legend.
+    names = PALETTE if scene.predictions is not None else ()
+    add_legend(figure, names, truth=scene.ground_truth is not None)
+    return figure
