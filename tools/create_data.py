@@ -3,6 +3,7 @@
 import argparse
 import os
 
+from epropnp_det.datasets.kitti_prepare import create_kitti_infos
 from epropnp_det.datasets.nuscenes_prepare import SPLITS, create_nuscenes_infos
 from epropnp_det.errors import exit_on_user_error
 
@@ -19,16 +20,29 @@ def parse_args() -> argparse.Namespace:
     nuscenes.add_argument("--workers", type=int, default=os.cpu_count(), help="processes")
     nuscenes.add_argument("--max-sweeps", type=int, default=10, help="LiDAR sweeps a keyframe")
     nuscenes.add_argument("--info-prefix", default="nuscenes", help="first part of the file names")
+    kitti = datasets.add_parser("kitti", formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    kitti.add_argument("--root", required=True, help="the KITTI folder, with lists in ImageSets")
+    kitti.add_argument("--out-dir", help="where the info files go; the root when absent")
+    kitti.add_argument("--info-prefix", default="kitti", help="first part of the file names")
     return parser.parse_args()
+
+
+def create(args: argparse.Namespace) -> list[str]:
+    """Write the files and return a line on each."""
+    if args.dataset == "kitti":
+        written = create_kitti_infos(args.root, args.out_dir, args.info_prefix)
+        return [f"{count} images -> {path}" for path, count in written.items()]
+    summaries = create_nuscenes_infos(
+        args.root, args.version, args.out_dir, args.workers, args.max_sweeps, args.info_prefix
+    )
+    return [str(summary) for summary in summaries]
 
 
 def main() -> None:
     args = parse_args()
     with exit_on_user_error():
-        summaries = create_nuscenes_infos(
-            args.root, args.version, args.out_dir, args.workers, args.max_sweeps, args.info_prefix
-        )
-    print(*summaries, sep="\n")
+        lines = create(args)
+    print(*lines, sep="\n")
 
 
 if __name__ == "__main__":

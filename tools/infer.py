@@ -1,4 +1,4 @@
-"""Detect objects in images, a folder, a video or the images of a nuScenes info file."""
+"""Detect objects in images, a folder, a video or the images of a nuScenes or KITTI info file."""
 
 import argparse
 
@@ -19,7 +19,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--cam2img", help="camera matrix: 3x3 .csv or .json, or an info file that lists the images"
     )
-    parser.add_argument("--data-root", help="nuScenes folder of an info file (default: its own)")
+    parser.add_argument("--data-root", help="dataset folder of an info file (default: its own)")
     parser.add_argument("--camera", nargs="+", help="only these cameras of an info file")
     parser.add_argument("--sample", nargs="+", help="only these sample tokens of an info file")
     parser.add_argument("--out", required=True, help="folder of predictions.json and pictures")

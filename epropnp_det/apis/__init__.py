@@ -1,4 +1,4 @@
-"""Inference on images, folders, videos and nuScenes info files."""
+"""Inference on images, folders, videos and info files of nuScenes and KITTI."""
 
 from .camera_matrix import check_camera_matrix, read_camera_matrix
 from .det3d_inferencer import EProPnPDet3DInferencer

@@ -1,4 +1,4 @@
-"""Monocular 3D detection on whatever a user has: images, folders, videos, nuScenes."""
+"""Monocular 3D detection on whatever a user has: images, folders, videos, nuScenes, KITTI."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class EProPnPDet3DInferencer(MonoDet3DInferencer):
 
     def __call__(
         self,
-        inputs: str | Path | Sequence[str | Path] | dict,
+        inputs: str | Path | np.ndarray | Sequence[str | Path | np.ndarray] | dict,
         cam2img: np.ndarray | str | Path | None = None,
         *,
         data_root: str | Path | None = None,
@@ -88,12 +88,14 @@ class EProPnPDet3DInferencer(MonoDet3DInferencer):
         """Detect objects.
 
         Args:
-            inputs: an image, a list of images, a folder of images, a video, an info file (.pkl), or
-                the stock inferencer's ``dict(img=..., infos=...)``.
+            inputs: an image, a list of images, a folder of images, a video, an info file (.pkl) of
+                nuScenes or KITTI, or the stock inferencer's ``dict(img=..., infos=...)``. An image
+                is a file or a (H, W, 3) uint8 array, BGR as OpenCV has it.
             cam2img: (3, 3) camera matrix of all images, a .csv or .json file that holds it, or an
                 info file that lists images of the same names; None for an info file as input.
-            data_root: nuScenes folder of an info file; the file's own folder when None.
-            cameras, samples: only these cameras and sample tokens of an info file.
+            data_root: folder of the dataset of an info file; the file's own folder when None.
+            cameras, samples: only these cameras and sample tokens (KITTI: image numbers) of an info
+                file.
             batch_size: images that go through the network together.
             score_thr: boxes of lower score are left out.
             out_dir: folder that gets ``predictions.json``, written whole when all is done, and

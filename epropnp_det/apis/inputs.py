@@ -11,7 +11,7 @@ import mmcv
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from ..datasets import NuScenesMonoDataset
+from ..datasets import KittiMonoDataset, NuScenesMonoDataset
 from ..datasets.info_file import read_info_file
 from ..errors import UserError
 from .camera_matrix import check_camera_matrix, read_camera_matrix
@@ -27,11 +27,11 @@ class CameraImage:
     """An image and its camera.
 
     Attributes:
-        path: the image's or the video's file.
+        path: the image's or the video's file; ``array_0`` and so on for images in memory.
         cam2img: (3, 3) camera matrix of the image as it is stored, pixels.
         source: what else says which image it is, as :data:`~.predictions.PREDICTIONS_SCHEMA` has
             it: ``frame`` of a video, ``sample_token`` and ``camera`` of an info file.
-        frame: (H, W, 3) the decoded frame of a video, BGR.
+        frame: (H, W, 3) uint8 the decoded frame of a video, or the image in memory, BGR.
     """
 
     path: str
@@ -80,7 +80,7 @@ class VideoFrames:
 
 
 def gather(
-    inputs: str | Path | Sequence[str | Path],
+    inputs: str | Path | np.ndarray | Sequence[str | Path | np.ndarray],
     cam2img: np.ndarray | str | Path | None = None,
     data_root: str | Path | None = None,
     cameras: Sequence[str] | None = None,
@@ -89,12 +89,13 @@ def gather(
     """Find the images that are meant, and make sure that each is there and has a sane camera.
 
     Args:
-        inputs: an image, a list of images, a folder of images, a video, or an info file (.pkl).
+        inputs: an image, a list of images, a folder of images, a video, or an info file (.pkl) of
+            nuScenes or KITTI. An image is a file or a (H, W, 3) uint8 array, BGR as OpenCV has it.
         cam2img: (3, 3) camera matrix of all of them, a file that holds one (.csv or .json), or an
             info file that lists images of the same names; with an info file as input, None.
-        data_root: nuScenes folder of an info file; its own folder when None.
+        data_root: folder of the dataset of an info file; the file's own folder when None.
         cameras: only the images of these cameras of an info file.
-        samples: only the images of samples with these tokens.
+        samples: only the images of samples with these tokens; KITTI's are image numbers ("000012").
 
     Raises:
         UserError: something is missing, unreadable, empty or does not fit together.
@@ -108,9 +109,14 @@ def gather(
             raise UserError(
                 f"data root, cameras and samples select from an info file, and {inputs} is none."
             )
-        paths = _files(inputs)
-        if not paths:
+        found = _files(inputs)
+        if not found:
             raise UserError("the list of images is empty: name at least one.")
+        arrays = [x if isinstance(x, np.ndarray) else None for x in found]
+        paths = [
+            str(x) if a is None else f"array_{i}"
+            for i, (x, a) in enumerate(zip(found, arrays, strict=True))
+        ]
         if cam2img is None:
             raise UserError(
                 f"the camera matrix of {paths[0]} is missing: give a 3x3 .csv or .json file, or an "
@@ -119,19 +125,27 @@ def gather(
         matrices = _matrices(cam2img, paths)
         if Path(paths[0]).suffix.lower() in VIDEO_SUFFIXES:
             return VideoFrames(paths[0], matrices[0])
-        images = [CameraImage(*pair, {}) for pair in zip(paths, matrices, strict=True)]
+        images = [
+            CameraImage(path, matrix, {}, array)
+            for path, matrix, array in zip(paths, matrices, arrays, strict=True)
+        ]
     for image in images:
-        check_camera_matrix(image.cam2img, _image_size(image.path), image.path)
+        size = _image_size(image.path) if image.frame is None else _array_size(image)
+        check_camera_matrix(image.cam2img, size, image.path)
     return images
 
 
-def _files(inputs: str | Path | Iterable[str | Path]) -> list[str]:
-    """Paths of the images, or of the one video, that are named."""
+def _files(
+    inputs: str | Path | np.ndarray | Iterable[str | Path | np.ndarray],
+) -> list[str | Path | np.ndarray]:
+    """The images, or the one video, that are meant."""
+    if isinstance(inputs, np.ndarray):
+        return [inputs]
     if not isinstance(inputs, (str, Path)):
-        return [str(path) for path in inputs]
+        return list(inputs)
     path = Path(inputs)
     if not path.is_dir():
-        return [str(path)]
+        return [path]
     found = sorted(str(p) for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
     if not found:
         raise UserError(f"the folder {path} holds no image: give one of {_list(IMAGE_SUFFIXES)}.")
@@ -148,6 +162,7 @@ def _matrices(cam2img: np.ndarray | str | Path, paths: Sequence[str]) -> list[np
         Path(view["img_path"]).name: np.array(view["cam2img"], dtype=np.float64)[:3, :3]
         for frame in read_info_file(str(cam2img))["data_list"]
         for view in frame["images"].values()
+        if "img_path" in view  # KITTI's lists cameras without images
     }
     names = [Path(path).name for path in paths]
     for name in names:
@@ -165,15 +180,27 @@ def _of_info_file(
     cameras: Sequence[str] | None,
     samples: Sequence[str] | None,
 ) -> list[CameraImage]:
+    if data_root is not None and not Path(data_root).is_dir():
+        raise UserError(f"data root {data_root} is not a folder: name that of the dataset.")
     path = path.absolute()
-    dataset = NuScenesMonoDataset(
+    content = read_info_file(str(path))
+    settings = dict(
         data_root=str(data_root or path.parent), ann_file=str(path), test_mode=True, lazy_init=True
     )
+    if content["metainfo"].get("dataset") == "kitti":
+        labelled = "instances" in content["data_list"][0]
+        prefix = dict(img=f"{'training' if labelled else 'testing'}/image_2")
+        dataset = KittiMonoDataset(**settings, data_prefix=prefix)
+    else:
+        dataset = NuScenesMonoDataset(**settings)
     images = [
         CameraImage(
             view["img_path"],
             view["cam2img"][:3, :3],
-            {"sample_token": item["token"], "camera": camera},
+            {
+                "sample_token": item.get("token") or f"{item['sample_idx']:06d}",
+                "camera": camera,
+            },
         )
         for item in dataset.load_data_list()
         for camera, view in item["images"].items()
@@ -192,16 +219,34 @@ def _of_info_file(
 
 
 def _image_size(path: str) -> tuple[int, int]:
-    """(width, height) of an image file as OpenCV decodes it, from its header alone."""
+    """(width, height) of an image file as OpenCV decodes it; all of it is read."""
     if not Path(path).is_file():
         raise UserError(f"the image {path} does not exist: correct the path or the data root.")
     try:
         with Image.open(path) as image:
             width, height = image.size
             orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+            image.draft(None, (width // 8, height // 8))  # a JPEG is read in a third of the time
+            image.load()
     except UnidentifiedImageError as error:
         raise UserError(f"{path} is not an image that can be read: convert it to .png.") from error
+    # What PIL raises on files that are cut short or damaged.
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(
+            f"the image {path} is damaged ({error}): copy or download it again."
+        ) from error
     return (height, width) if orientation >= _SIDEWAYS else (width, height)
+
+
+def _array_size(image: CameraImage) -> tuple[int, int]:
+    """(width, height) of an image in memory."""
+    array = image.frame
+    if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape or array.dtype != np.uint8:
+        raise UserError(
+            f"the image {image.path} is of shape {array.shape} and type {array.dtype}: give "
+            "(height, width, 3) numbers of type uint8, in the order blue, green, red."
+        )
+    return array.shape[1], array.shape[0]
 
 
 def _list(names: Iterable[str]) -> str:

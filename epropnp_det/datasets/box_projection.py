@@ -37,6 +37,11 @@ def box_corners(center: np.ndarray, size: np.ndarray, rotation: np.ndarray) -> n
     Returns:
         (8, 3) corners in the frame of ``center``; corners i and i | 1 << a share an edge along
         object axis a.
+
+    Example:
+        >>> corners = box_corners(np.array([0.0, 0, 10]), np.array([4.0, 1, 2]), np.eye(3))
+        >>> corners[0], corners[7]
+        (array([-2. , -0.5,  9. ]), array([ 2. ,  0.5, 11. ]))
     """
     return (_SIGNS * size) @ rotation.T + center
 
@@ -56,6 +61,12 @@ def project_box(
 
     Returns:
         The visible part, or None when the image shows nothing of the box.
+
+    Example:
+        >>> corners = box_corners(np.array([0.0, 0, 10]), np.array([1.8, 1.8, 2]), np.eye(3))
+        >>> camera = np.array([[90.0, 0, 0], [0, 90, 0], [0, 0, 1]])  # its axis at the corner
+        >>> project_box(corners, camera, (100, 100))  # 90 * 0.9 / 9 pixels from the axis
+        BoxProjection(bbox=(0.0, 0.0, 9.0, 9.0), truncation=0.75)
     """
     depth = corners[:, 2] - NEAR
     a, b = _EDGES[depth[_EDGES[:, 0]] * depth[_EDGES[:, 1]] < 0].T

@@ -9,6 +9,9 @@ import torch
 from mmdet3d.structures import Det3DDataSample
 from torch import Tensor
 
+UNKNOWN_ATTRIBUTE = -100
+"""What cross entropy passes over by default."""
+
 
 class Views(NamedTuple):
     """Cameras of B images.
@@ -50,7 +53,7 @@ class ObjectTruth(NamedTuple):
         dims: (G, 3) sizes (l, h, w), in metres.
         label: (G,) classes.
         velocity: (G, 2) (vx, vz) in the camera frame, in m/s; NaN where unknown.
-        attribute: (G,) attribute indices.
+        attribute: (G,) attribute indices; ``UNKNOWN_ATTRIBUTE`` in data without attributes.
     """
 
     pose: Tensor
@@ -64,12 +67,20 @@ class ObjectTruth(NamedTuple):
         """Concatenate the ground truth of all images."""
         truths = [s.gt_instances_3d for s in samples]
         boxes = [t.bboxes_3d for t in truths]
+        labels = torch.cat([t.labels_3d for t in truths])
+        velocity = torch.cat([b.tensor[:, 7:9] for b in boxes])
+        if velocity.shape[1] == 0:
+            velocity = velocity.new_full((len(velocity), 2), torch.nan)
+        if all("attr_labels" in t for t in truths):
+            attribute = torch.cat([t.attr_labels for t in truths])
+        else:
+            attribute = torch.full_like(labels, UNKNOWN_ATTRIBUTE)
         return cls(
             torch.cat([torch.cat([b.gravity_center, b.yaw[:, None]], 1) for b in boxes]),
             torch.cat([b.dims for b in boxes]),
-            torch.cat([t.labels_3d for t in truths]),
-            torch.cat([b.tensor[:, 7:9] for b in boxes]),
-            torch.cat([t.attr_labels for t in truths]),
+            labels,
+            velocity,
+            attribute,
         )
 
     @property

@@ -40,7 +40,8 @@ class TestSettings:
         return_posterior: attach the posterior of its pose; :class:`PosePredictor` names the fields.
 
     Raises:
-        UserError: ``mc_scoring_ratio`` is not between 0 and 1.
+        UserError: ``mc_scoring_ratio`` is not between 0 and 1, or ``mc_samples`` is no positive
+            multiple of ``mc_rounds``.
     """
 
     __test__ = False  # not a test case, whatever its name says to pytest
@@ -58,4 +59,9 @@ class TestSettings:
         if not 0 <= self.mc_scoring_ratio <= 1:
             raise UserError(
                 f"test_cfg.mc_scoring_ratio is {self.mc_scoring_ratio}: give one between 0 and 1."
+            )
+        if self.mc_samples < 1 or self.mc_samples % self.mc_rounds:
+            raise UserError(
+                f"test_cfg.mc_samples is {self.mc_samples}: give a positive multiple of mc_rounds, "
+                f"which is {self.mc_rounds}."
             )

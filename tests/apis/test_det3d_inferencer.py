@@ -6,12 +6,15 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from kitti_layout import write_kitti
 from mmdet3d.apis import MonoDet3DInferencer
+from mmengine.config import Config
 from mmengine.runner import Runner
 from nuscenes import NuScenes
+from random_network import save_random_weights
 
 from epropnp_det.apis import PREDICTIONS_SCHEMA, EProPnPDet3DInferencer
-from epropnp_det.datasets import create_nuscenes_infos
+from epropnp_det.datasets import create_kitti_infos, create_nuscenes_infos
 from epropnp_det.datasets.nuscenes_info import SensorPose
 from epropnp_det.datasets.nuscenes_names import CLASSES
 from epropnp_det.errors import UserError
@@ -23,6 +26,21 @@ ALL = dict(score_thr=0.0)
 @pytest.fixture(scope="module")
 def inferencer(tiny) -> EProPnPDet3DInferencer:
     return EProPnPDet3DInferencer(*tiny, device="cpu", show_progress=False)
+
+
+@pytest.fixture(scope="module")
+def narrow_kitti(repo_root, tmp_path_factory):
+    """The small network of the tiny config with KITTI's classes, data and heads."""
+    folder = tmp_path_factory.mktemp("config")
+    published = repo_root / "configs/epropnp_det"
+    small = Config.fromfile(published / "epropnp-det_tiny_demo.py").model
+    cfg = Config.fromfile(published / "epropnp-det-v2_r101-dcn_fpn_4xb3-12e_kitti-mono3d.py")
+    heads = {key: dict(small[key]) for key in ("dense_head", "bbox_head")}
+    heads["dense_head"].update(num_classes=3)
+    for key in ("num_classes", "num_attrs", "pred_velocity", "dim_coder"):
+        heads["bbox_head"][key] = cfg.model.bbox_head[key]
+    cfg.model = dict(small, **heads, test_cfg=dict(score_thr=0.0, max_per_img=4))
+    return cfg, save_random_weights(cfg, folder / "random.pth")
 
 
 def rows(entry: dict) -> np.ndarray:
@@ -78,6 +96,37 @@ def test_files(inferencer, folder, camera_file, tmp_path):
     assert [Path(path).name for path in done["visualization"]] == ["000000_a.png", "000001_b.png"]
     assert all(cv2.imread(path) is not None for path in done["visualization"])
     jsonschema = pytest.importorskip("jsonschema")
+    jsonschema.validate(content, PREDICTIONS_SCHEMA)
+
+
+def test_arrays(inferencer, folder, camera_file, tmp_path):
+    array = cv2.imread(str(folder / "a.jpg"))
+    expected = inferencer(folder / "a.jpg", camera_file, **ALL)["predictions"][0]["boxes"]
+    done = inferencer([array, array], camera_file, batch_size=2, out_dir=tmp_path, **ALL)
+    assert [entry["path"] for entry in done["predictions"]] == ["array_0", "array_1"]
+    for entry in done["predictions"]:
+        np.testing.assert_allclose(rows(entry), rows({"boxes": expected}), rtol=1e-3, atol=1e-3)
+    names = [Path(path).name for path in done["visualization"]]
+    assert names == ["000000_array_0.png", "000001_array_1.png"]
+    jsonschema = pytest.importorskip("jsonschema")
+    jsonschema.validate(json.loads((tmp_path / "predictions.json").read_text()), PREDICTIONS_SCHEMA)
+
+
+def test_kitti(repo_root, narrow_kitti, tmp_path):
+    root = write_kitti(tmp_path / "kitti", 0, 1)
+    create_kitti_infos(root)
+    inferencer = EProPnPDet3DInferencer(*narrow_kitti, "cpu", show_progress=False)
+    done = inferencer(root / "kitti_infos_val.pkl", out_dir=tmp_path / "out", **ALL)
+    (entry,) = done["predictions"]
+    assert (entry["sample_token"], entry["camera"]) == ("000000", "CAM2")
+    assert entry["boxes"]
+    for box in entry["boxes"]:
+        assert box["name"] in ("Pedestrian", "Cyclist", "Car")
+        assert box["velocity"] is None and box["attribute"] is None
+        assert np.shape(box["pose_covariance"]) == (4, 4)
+    assert cv2.imread(done["visualization"][0]) is not None
+    jsonschema = pytest.importorskip("jsonschema")
+    content = json.loads((tmp_path / "out/predictions.json").read_text())
     jsonschema.validate(content, PREDICTIONS_SCHEMA)
 
 

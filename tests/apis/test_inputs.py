@@ -4,11 +4,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from kitti_layout import MATRIX, write_kitti
 from PIL import ExifTags, Image
 from random_network import CAM2IMG
 
 from epropnp_det.apis.inputs import gather
-from epropnp_det.datasets import create_nuscenes_infos
+from epropnp_det.datasets import create_kitti_infos, create_nuscenes_infos
 from epropnp_det.errors import UserError
 
 
@@ -77,6 +78,43 @@ def test_what_cannot_be(folder, name, options, said):
         gather(folder / name, **options)
 
 
+def test_arrays_among_files(folder):
+    array = cv2.imread(str(folder / "a.jpg"))
+    images = gather([array, folder / "b.png", array[:, ::-1]], CAM2IMG)
+    assert [Path(image.path).name for image in images] == ["array_0", "b.png", "array_2"]
+    np.testing.assert_array_equal(images[0].pixels, array[..., ::-1])
+    np.testing.assert_array_equal(images[2].pixels, array[:, ::-1, ::-1])
+    (alone,) = gather(array, CAM2IMG)
+    np.testing.assert_array_equal(alone.pixels, array[..., ::-1])
+    with pytest.raises(UserError, match="array_0 .* another resolution"):
+        gather(cv2.resize(array, None, fx=2, fy=2), CAM2IMG)
+    with pytest.raises(UserError, match="the camera matrix of array_0 is missing"):
+        gather(array)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((224, 400), np.uint8),
+        np.zeros((224, 400, 3)),
+        np.zeros((1, 224, 400, 3), np.uint8),
+        np.zeros((0, 400, 3), np.uint8),
+    ],
+)
+def test_arrays_that_are_no_images(array):
+    with pytest.raises(UserError, match=r"array_0 is of shape .*: give \(height, width, 3\)"):
+        gather([array], CAM2IMG)
+
+
+@pytest.mark.parametrize(("name", "share"), [("a.jpg", 0.3), ("a.jpg", 0.95), ("b.png", 0.5)])
+def test_file_that_is_cut_short(folder, tmp_path, name, share):
+    """Its header is whole, and tells the size."""
+    content = (folder / name).read_bytes()
+    (tmp_path / name).write_bytes(content[: int(share * len(content))])
+    with pytest.raises(UserError, match=f"the image .*{name} is damaged .*: copy or download"):
+        gather(tmp_path / name, CAM2IMG)
+
+
 def test_nothing(tmp_path):
     with pytest.raises(UserError, match="holds no image"):
         gather(tmp_path, CAM2IMG)
@@ -113,3 +151,33 @@ def test_image_that_the_info_file_does_not_list(info_file, folder):
         gather(folder / "a.jpg", info_file)
     with pytest.raises(UserError, match="correct the path or the data root"):
         gather(info_file)
+
+
+@pytest.fixture(scope="module")
+def kitti(tmp_path_factory) -> Path:
+    root = write_kitti(tmp_path_factory.mktemp("kitti"), 0, 2)
+    create_kitti_infos(root)
+    return root
+
+
+def test_kitti(kitti):
+    images = gather(kitti / "kitti_infos_val.pkl")
+    sources = [dict(sample_token=f"00000{i}", camera="CAM2") for i in range(2)]
+    assert [image.source for image in images] == sources
+    for image in images:
+        np.testing.assert_allclose(image.cam2img, MATRIX)
+        assert image.pixels.shape == (188, 620, 3)
+    (second,) = gather(kitti / "kitti_infos_val.pkl", samples=["000001"])
+    assert second.path == images[1].path
+    (named,) = gather(second.path, kitti / "kitti_infos_val.pkl")
+    np.testing.assert_allclose(named.cam2img, MATRIX)
+
+
+def test_test_split_of_kitti(kitti, tmp_path):
+    """It lies in another folder, and has no labels."""
+    (tmp_path / "testing").symlink_to(kitti / "training")
+    (tmp_path / "ImageSets").mkdir()
+    (tmp_path / "ImageSets/test.txt").write_text("000001")
+    create_kitti_infos(tmp_path)
+    (image,) = gather(tmp_path / "kitti_infos_test.pkl")
+    assert image.path.endswith("testing/image_2/000001.png")

@@ -44,6 +44,12 @@ def demo_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="session")
+def narrow() -> dict:
+    """Overrides that make a network with the neck of v2 small."""
+    return {**NARROW, "model.neck.in_channels": LEVEL_CHANNELS[-3:]}
+
+
 @pytest.fixture
 def shrunk(repo_root: Path, demo_root: Path) -> Callable[[str], Config]:
     """Function that reads a published config with overrides as --cfg-options makes them."""

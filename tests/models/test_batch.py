@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 import torch
+from mmdet3d.structures import CameraInstance3DBoxes
 
-from epropnp_det.models.batch import ObjectTruth, Views
+from epropnp_det.models.batch import UNKNOWN_ATTRIBUTE, ObjectTruth, Views
 
 BOXES = [
     [1.0, 2.0, 20.0, 4.0, 1.5, 1.8, 0.3, 5.0, -1.0],
@@ -51,3 +52,13 @@ def test_take_repeats_and_reorders(make_sample):
     assert taken.label.tolist() == [1, 0, 0, 1]
     torch.testing.assert_close(taken.pose, truth.pose[[2, 0, 0, 2]])
     assert taken.take(torch.tensor([], dtype=torch.long)).dims.shape == (0, 3)
+
+
+def test_truth_without_velocities_and_attributes(make_sample):
+    sample = make_sample(BOXES, [0, 7, 1])
+    truth = sample.gt_instances_3d
+    truth.bboxes_3d = CameraInstance3DBoxes(truth.bboxes_3d.tensor[:, :7])
+    del truth.attr_labels
+    found = ObjectTruth.from_samples([sample])
+    assert found.velocity.shape == (3, 2) and found.velocity.isnan().all()
+    assert found.attribute.tolist() == [UNKNOWN_ATTRIBUTE] * 3

@@ -8,7 +8,9 @@ import cv2
 import pytest
 from random_network import KEEP_SOME, save_camera, save_images, save_random_weights
 
+from epropnp_det.datasets import create_nuscenes_infos
 from epropnp_det.engine.config import load_config
+from epropnp_det.synthetic import Settings, generate
 
 
 @pytest.fixture
@@ -51,6 +53,16 @@ def test_score_threshold_and_no_pictures(infer, arguments, tmp_path):
     content = json.loads((tmp_path / "out/predictions.json").read_text())
     assert [image["boxes"] for image in content["images"]] == [[], []]
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["predictions.json"]
+
+
+def test_one_camera_of_an_info_file(infer, arguments, tmp_path):
+    generate(Settings(2, 1, 1, image_size=(192, 112)), tmp_path / "data")
+    create_nuscenes_infos(tmp_path / "data", "v1.0-mini", tmp_path)
+    arguments[2:5] = [str(tmp_path / "nuscenes_infos_val.pkl"), "--data-root", f"{tmp_path}/data"]
+    arguments += ["test_dataloader.dataset.pipeline.1.rows=28", "--camera", "CAM_FRONT", "CAM_BACK"]
+    infer(*arguments, "--out", str(tmp_path / "out"), "--no-pictures")
+    images = json.loads((tmp_path / "out/predictions.json").read_text())["images"]
+    assert [image["camera"] for image in images] == ["CAM_FRONT", "CAM_BACK"]
 
 
 @pytest.mark.parametrize(

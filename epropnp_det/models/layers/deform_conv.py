@@ -41,7 +41,8 @@ class GatherDCNv2(ModulatedDeformConv2dPack):
     four rows of the map, with the channels last, and the convolution a matrix product.
 
     Args:
-        *args, **kwargs: see :class:`mmcv.ops.ModulatedDeformConv2dPack`.
+        *args: see :class:`mmcv.ops.ModulatedDeformConv2dPack`.
+        **kwargs: see there.
     """
 
     def forward(self, x: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ MAX_INV_STD = 1e4
 
 @MODELS.register_module()
 class MixtureNLLLoss(nn.Module):
-    """-log sum_m exp(l_m) with l_m = -h(|d_m exp(-s_m)|) + a_m - sum(s_m), averaged over elements.
+    """-log sum_m exp(l_m), averaged over elements, l_m = ``-h(|d_m exp(-s_m)|) + a_m - sum(s_m)``.
 
     An element is explained by M components, each with a difference d from it, one log-scale s a
     coordinate and a log mixture weight a. h is the Huber function, or r^2 / 2 without ``delta``

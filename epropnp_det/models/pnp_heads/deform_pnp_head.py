@@ -46,7 +46,8 @@ class DeformPnPHead(BaseModule):
         channels: channels of object embeddings, keys and values.
         num_heads: attention heads.
         num_points: points a head; an object has num_heads * num_points correspondences.
-        num_attrs: number of attributes.
+        num_attrs: number of attributes; 0 for data without, such as KITTI.
+        pred_velocity: predict velocities; False for data without.
         class_embedding: add a learned embedding of its class to an object's embedding.
         features: further arguments of :class:`DenseFeatures`.
         point_sampler: further arguments of :class:`DeformableSampler`.
@@ -69,6 +70,7 @@ class DeformPnPHead(BaseModule):
         num_heads: int = 8,
         num_points: int = 16,
         num_attrs: int = 9,
+        pred_velocity: bool = True,
         class_embedding: bool = True,
         features: dict | None = None,
         point_sampler: dict | None = None,
@@ -108,8 +110,8 @@ class DeformPnPHead(BaseModule):
         self.scale_branch = nn.Linear(channels, 2)
         self.score_branch = nn.Linear(channels, 1)
         self.dim_branch = nn.Linear(channels, 3 * num_classes)
-        self.velocity_branch = nn.Linear(channels, 2)
-        self.attr_branch = nn.Linear(channels, num_attrs)
+        self.velocity_branch = nn.Linear(channels, 2) if pred_velocity else None
+        self.attr_branch = nn.Linear(channels, num_attrs) if num_attrs else None
 
         train, test = TrainSettings(**(train_cfg or {})), TestSettings(**(test_cfg or {}))
 
@@ -148,7 +150,8 @@ class DeformPnPHead(BaseModule):
             nn.init.zeros_(module.bias)
         branches = (self.scale_branch, self.score_branch, self.dim_branch)
         for branch in (*branches, self.velocity_branch, self.attr_branch):
-            normal_init(branch, std=0.01)
+            if branch is not None:
+                normal_init(branch, std=0.01)
 
     def forward(
         self, feats: Sequence[Tensor], objects: ObjectQueries, views: Views
@@ -198,12 +201,20 @@ class DeformPnPHead(BaseModule):
             dim_code=dim_code,
             dims=dims,
             score_logit=self.score_branch(points.embedding).float().squeeze(-1),
-            velocity=self.velocity_branch(hidden).float(),
-            attr_logit=self.attr_branch(hidden).float(),
+            velocity=_columns(self.velocity_branch, hidden),
+            attr_logit=_columns(self.attr_branch, hidden),
         )
 
-    def problem(self, pred: ObjectPredictions, img_ind: Tensor, views: Views) -> PnPProblem:
-        """The PnP problem of each object (EPro-PnP-Det, arXiv 2303.12787)."""
+    def problem(
+        self, pred: ObjectPredictions | InstanceData, img_ind: Tensor, views: Views
+    ) -> PnPProblem:
+        """The PnP problem of each object (EPro-PnP-Det, arXiv 2303.12787).
+
+        Args:
+            pred: predictions of M objects, or boxes with ``test_cfg.return_correspondences``.
+            img_ind: (M,) the image of each.
+            views: the cameras of the images.
+        """
         camera = PerspectiveCamera(views.cam_mats[img_ind], views.img_size[img_ind].flip(-1))
         cost = HuberCost.adaptive(pred.x2d, pred.w2d, relative_delta=self.relative_delta)
         return PnPProblem(pred.x3d, pred.x2d, pred.w2d, camera, cost)
@@ -245,9 +256,6 @@ class DeformPnPHead(BaseModule):
         distance = (plus[:, :3] - truth.pose[:, :3]).norm(dim=-1)
         turn = 1 - (plus[:, 3] - truth.pose[:, 3]).cos()
         bev_error = (posterior.mode - truth.pose)[:, [0, 2]].norm(dim=-1)
-        known = truth.velocity.isfinite().all(-1)
-        sum_known = reduce_mean((weight * known).sum()).clamp(min=1)
-        velocity = torch.where(known[:, None], truth.velocity, 0.0)
         losses = dict(
             loss_pose=self.loss_pose(posterior, pred.scale, weight),
             loss_dim=self.loss_dim(
@@ -266,14 +274,20 @@ class DeformPnPHead(BaseModule):
                 distance, torch.zeros_like(distance), usable, avg_factor=num
             ),
             loss_reg_orient=self.loss_reg_orient_weight * (usable * turn).sum() / num,
-            loss_velocity=self.loss_velocity(
+        )
+        if self.velocity_branch is not None:
+            known = truth.velocity.isfinite().all(-1)
+            sum_known = reduce_mean((weight * known).sum()).clamp(min=1)
+            losses["loss_velocity"] = self.loss_velocity(
                 pred.velocity,
-                velocity,
+                torch.where(known[:, None], truth.velocity, 0.0),
                 (weight * known)[:, None].expand(-1, 2),
                 avg_factor=2 * sum_known,
-            ),
-            loss_attr=self.loss_attr(pred.attr_logit, truth.attribute, weight, avg_factor=num),
-        )
+            )
+        if self.attr_branch is not None:
+            losses["loss_attr"] = self.loss_attr(
+                pred.attr_logit, truth.attribute, weight, avg_factor=num
+            )
         if self.auxiliary:
             losses |= self.auxiliary.loss(
                 key, value, points.query, pred.dims, weight, auxiliary_truth, views
@@ -293,3 +307,8 @@ class DeformPnPHead(BaseModule):
         with torch.autocast(pred.x3d.device.type, enabled=False):
             problem = self.problem(pred, objects.img_ind, views)
             return self.pose_predictor(pred, problem, objects, views)
+
+
+def _columns(branch: nn.Linear | None, hidden: Tensor) -> Tensor:
+    """What a branch says of M objects, in single precision; (M, 0) without a branch."""
+    return hidden[:, :0].float() if branch is None else branch(hidden).float()

@@ -19,8 +19,8 @@ class ObjectPredictions:
         dim_code: (M, 3) size codes of the object's class.
         dims: (M, 3) sizes (l, h, w), in metres.
         score_logit: (M,) logits of the 3D score.
-        velocity: (M, 2) (vx, vz) in the camera frame, in m/s.
-        attr_logit: (M, num_attrs).
+        velocity: (M, 2) (vx, vz) in the camera frame, in m/s; (M, 0) if not predicted.
+        attr_logit: (M, num_attrs), where num_attrs can be 0.
     """
 
     x3d: Tensor

@@ -23,8 +23,8 @@ class ObjectDetections(NamedTuple):
         dims: (M, 3) sizes (l, h, w), in metres.
         score: (M,) final scores in [0, 1].
         label: (M,) classes.
-        velocity: (M, 2) (vx, vz), in m/s.
-        attr_score: (M, A) probability of each attribute.
+        velocity: (M, 2) (vx, vz), in m/s; (M, 0) if not predicted.
+        attr_score: (M, A) probability of each attribute; A can be 0.
         img_ind: (M,) image of each object.
     """
 
@@ -65,22 +65,24 @@ class EProPnPDecoder:
             extras: further fields (M, ...) that the boxes are to have.
 
         Returns:
-            Per image ``bboxes_3d`` (:class:`CameraInstance3DBoxes` with velocity), ``scores_3d``,
-            ``labels_3d``, ``attr_labels``, ``attr_scores`` and the extras.
+            Per image ``bboxes_3d`` (:class:`CameraInstance3DBoxes`), ``scores_3d``, ``labels_3d``,
+            the extras, and where there are any attributes ``attr_labels`` and ``attr_scores``.
         """
         keep = self._keep(objects, views)
         results = []
         for i in range(len(views.img_size)):
             own = keep[objects.img_ind[keep] == i]
             found = ObjectDetections(*(x[own] for x in objects))
+            fields = {name: x[own] for name, x in (extras or {}).items()}
+            if found.attr_score.shape[-1]:
+                fields["attr_labels"] = found.attr_score.argmax(-1)
+                fields["attr_scores"] = found.attr_score
             results.append(
                 InstanceData(
                     bboxes_3d=camera_boxes(found),
                     scores_3d=found.score,
                     labels_3d=found.label,
-                    attr_labels=found.attr_score.argmax(-1),
-                    attr_scores=found.attr_score,
-                    **{name: x[own] for name, x in (extras or {}).items()},
+                    **fields,
                 )
             )
         return results
@@ -111,11 +113,10 @@ class EProPnPDecoder:
 
 
 def camera_boxes(objects: ObjectDetections) -> CameraInstance3DBoxes:
-    """mmdet3d's camera boxes with velocity; bottom-centred, as it keeps them."""
+    """mmdet3d's camera boxes, with velocity if there is one; bottom-centred, as it keeps them."""
+    rows = [objects.pose[:, :3], objects.dims, objects.pose[:, 3:], objects.velocity]
     return CameraInstance3DBoxes(
-        torch.cat(
-            [objects.pose[:, :3], objects.dims, objects.pose[:, 3:], objects.velocity], dim=-1
-        ),
-        box_dim=9,
+        torch.cat(rows, dim=-1),
+        box_dim=7 + objects.velocity.shape[-1],
         origin=(0.5, 0.5, 0.5),
     )

@@ -27,13 +27,13 @@ def rotated_bev_nms(
         (M,) indices of the kept boxes, best score first.
     """
     order = np.argsort(-scores, kind="stable")
-    footprints, groups = _footprints(bev[order]), groups[order]
-    better, worse = shapely.STRtree(footprints).query(footprints)
+    polygons, groups = footprints(bev[order]), groups[order]
+    better, worse = shapely.STRtree(polygons).query(polygons)
     rivals = (better < worse) & (groups[better] == groups[worse])
     better, worse = better[rivals], worse[rivals]
 
-    area = shapely.area(footprints)
-    common = shapely.area(shapely.intersection(footprints[better], footprints[worse]))
+    area = shapely.area(polygons)
+    common = shapely.area(shapely.intersection(polygons[better], polygons[worse]))
     overlaps = common > threshold * (area[better] + area[worse] - common)
     kept = np.ones(len(order), dtype=bool)
     # Best first, so that every box is decided before it decides on others.
@@ -43,8 +43,8 @@ def rotated_bev_nms(
     return order[kept]
 
 
-def _footprints(bev: np.ndarray) -> np.ndarray:
-    """(N,) polygons of (N, 5) footprints."""
+def footprints(bev: np.ndarray) -> np.ndarray:
+    """(N,) shapely polygons of footprints (N, 5), as :func:`rotated_bev_nms` takes them."""
     x, y, along, across, yaw = bev.T[..., None]
     u = along / 2 * [1, 1, -1, -1]
     v = across / 2 * [-1, 1, 1, -1]

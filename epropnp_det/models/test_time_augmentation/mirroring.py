@@ -60,7 +60,7 @@ def mirror_predictions(
         pred,
         x3d=pred.x3d * torch.stack([ones, ones, sign], dim=-1)[:, None],
         x2d=pred.x2d * turned[:, None] + offset[:, None],
-        velocity=pred.velocity * turned,
+        velocity=pred.velocity * turned[:, : pred.velocity.shape[1]],
     )
 
 

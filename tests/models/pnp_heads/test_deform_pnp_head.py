@@ -4,7 +4,7 @@ import math
 import pytest
 import torch
 
-from epropnp_det.models.batch import Views
+from epropnp_det.models.batch import UNKNOWN_ATTRIBUTE, Views
 from epropnp_det.models.objects import ObjectQueries
 from epropnp_det.models.pnp_heads import ObjectPredictions
 from epropnp_det.models.pnp_heads.deform_pnp_head import score_target
@@ -200,3 +200,37 @@ def test_sizes_start_at_the_class_means_and_scales_at_one(toy):
 def test_unknown_setting_is_named(toy):
     with pytest.raises(TypeError, match="mc_sample_count"):
         toy.head(test_cfg=dict(mc_sample_count=3))
+
+
+def test_neither_velocities_nor_attributes(toy):
+    """For data such as KITTI: no columns, no loss terms, boxes of seven numbers."""
+    single = torch.float32
+    whole, head = toy.head(single), toy.head(single, num_attrs=0, pred_velocity=False)
+    names = {name.split(".")[0] for name in whole.state_dict().keys() - head.state_dict().keys()}
+    assert names == {"velocity_branch", "attr_branch"}
+    feats, views, objects = toy.feats(1, single), toy.views(1, single), toy.objects([0] * 3, single)
+    pred = head(feats, objects, views)
+    assert pred.velocity.shape == pred.attr_logit.shape == (3, 0)
+    given = feats, objects, toy.samples(3, single), toy.truth(3, single), views
+    expected = whole.loss(*given).keys() - {"loss_velocity", "loss_attr"}
+    assert head.loss(*given).keys() == expected
+    with torch.no_grad():
+        (boxes,) = head.predict(feats, objects, views)
+    assert boxes.bboxes_3d.tensor.shape[1] == 7
+    assert not {"attr_labels", "attr_scores"} & set(boxes.keys())
+
+
+def test_unknown_attributes_and_velocities_teach_nothing(toy):
+    """A head that has the branches, on data that does not tell."""
+    single = torch.float32
+    head, objects = toy.head(single), toy.objects([0, 0], single)
+    truth = toy.truth(2, single)._replace(
+        velocity=torch.full((2, 2), torch.nan), attribute=torch.full((2,), UNKNOWN_ATTRIBUTE)
+    )
+    losses = head.loss(
+        toy.feats(1, single), objects, toy.samples(2, single), truth, toy.views(1, single)
+    )
+    assert losses["loss_velocity"] == 0 and losses["loss_attr"] == 0
+    (losses["loss_velocity"] + losses["loss_attr"]).backward()
+    for branch in (head.velocity_branch, head.attr_branch):
+        assert (branch.weight.grad == 0).all()

@@ -1,0 +1,100 @@
+"""KITTI's average precision for predictions in the frame of camera 2, with or without a GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from importlib import import_module
+
+import numpy as np
+import shapely
+import torch
+from mmdet3d.evaluation.metrics import KittiMetric
+from mmdet3d.registry import METRICS
+
+from ..datasets.kitti_prepare import camera_offset
+from ..models.task_modules.rotated_nms import footprints
+
+# Not an attribute of its package, where the name is that of Python's own eval.
+_stock = import_module("mmdet3d.evaluation.functional.kitti_utils.eval")
+
+
+@METRICS.register_module()
+class KittiMonoMetric(KittiMetric):
+    """The stock metric for :class:`~epropnp_det.datasets.KittiMonoDataset`.
+
+    Predicted boxes go from the frame of camera 2 to that of KITTI's labels, the rectified camera
+    0. The stock metric computes overlaps of rotated boxes with a CUDA kernel alone; where there is
+    no GPU shapely's polygons take its place.
+    """
+
+    def convert_valid_bboxes(self, box_dict: dict, info: dict) -> dict:
+        """As the stock method, for boxes (:class:`CameraInstance3DBoxes`) of camera 2."""
+        offset = camera_offset(info["images"][self.default_cam_key]["cam2img"])
+        boxes = box_dict["bboxes_3d"].clone()
+        boxes.translate(boxes.tensor.new_tensor(-offset))
+        return super().convert_valid_bboxes({**box_dict, "bboxes_3d": boxes}, info)
+
+    def kitti_evaluate(self, *args, **kwargs) -> dict[str, float]:
+        """As the stock method."""
+        with nullcontext() if torch.cuda.is_available() else _overlaps_by_shapely():
+            return super().kitti_evaluate(*args, **kwargs)
+
+
+def bev_overlap(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Intersection over union of footprints.
+
+    Args:
+        boxes: (N, 5) x, z, l, w (metres) and yaw about the camera's y axis (radians).
+        others: (M, 5).
+
+    Returns:
+        (N, M).
+    """
+    common, area, other_area = _intersection(boxes, others)
+    return common / (area[:, None] + other_area - common)
+
+
+def box_overlap(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Intersection over union of upright boxes.
+
+    Args:
+        boxes: (N, 7) bottom centre x, y, z, then l, h, w (metres) and yaw (radians), camera frame.
+        others: (M, 7).
+
+    Returns:
+        (N, M).
+    """
+    footprint = [0, 2, 3, 5, 6]
+    common, area, other_area = _intersection(boxes[:, footprint], others[:, footprint])
+    bottom = np.minimum(boxes[:, None, 1], others[:, 1])  # y points down
+    top = np.maximum((boxes[:, 1] - boxes[:, 4])[:, None], others[:, 1] - others[:, 4])
+    common = common * (bottom - top).clip(min=0)
+    return common / ((area * boxes[:, 4])[:, None] + other_area * others[:, 4] - common)
+
+
+def _intersection(
+    boxes: np.ndarray, others: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Common area (N, M), and the areas (N,) and (M,)."""
+
+    def polygons(rows: np.ndarray) -> np.ndarray:
+        rows = np.asarray(rows, dtype=np.float64)
+        # A yaw about y, which points down, turns from z towards x.
+        return footprints(np.column_stack([rows[:, :4], -rows[:, 4]]))
+
+    first, second = polygons(boxes), polygons(others)
+    common = np.zeros((len(first), len(second)))
+    near = shapely.STRtree(second).query(first)
+    common[tuple(near)] = shapely.area(shapely.intersection(first[near[0]], second[near[1]]))
+    return common, shapely.area(first), shapely.area(second)
+
+
+@contextmanager
+def _overlaps_by_shapely() -> Iterator[None]:
+    kept = _stock.bev_box_overlap, _stock.d3_box_overlap
+    _stock.bev_box_overlap, _stock.d3_box_overlap = bev_overlap, box_overlap
+    try:
+        yield
+    finally:
+        _stock.bev_box_overlap, _stock.d3_box_overlap = kept
