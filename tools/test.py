@@ -4,12 +4,11 @@ import argparse
 
 from matplotlib import pyplot
 from matplotlib.backends import BackendFilter, backend_registry
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 
-from epropnp_det.engine.checkpoint import check_checkpoint, check_fit
-from epropnp_det.engine.cli import build_runner, run_config, runner_parser, user_errors
-from epropnp_det.engine.config import check_data
+from epropnp_det.engine.cli import run_config, runner_parser, user_errors
 from epropnp_det.engine.launch import process_group
+from epropnp_det.engine.testing import run_test, use_tta
 from epropnp_det.errors import UserError
 
 
@@ -30,7 +29,7 @@ def paint(cfg: Config, args: argparse.Namespace) -> None:
         raise UserError(
             "--show and --show-dir need "
             "default_hooks.visualization=dict(type='NetworkInputVisualizationHook') and "
-            "visualizer.type='Det3DLocalVisualizer' in the config."
+            "visualizer.type='EProPnPVisualizer' in the config."
         )
     hook.update(draw=True, score_thr=args.score_thr, vis_task="mono_det")
     if args.show:
@@ -45,31 +44,16 @@ def paint(cfg: Config, args: argparse.Namespace) -> None:
         hook.update(test_out_dir=args.show_dir)
 
 
-def augment(cfg: Config) -> None:
-    if "tta_model" not in cfg or "tta_pipeline" not in cfg:
-        raise UserError(
-            "--tta needs tta_model and tta_pipeline in the config; see "
-            "configs/_base_/datasets/nus_mono3d.py."
-        )
-    cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
-    cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
-
-
 def main() -> None:
     args = parse_args()
     with user_errors():
         cfg = run_config(args)
-        cfg.load_from = args.checkpoint
         if args.show or args.show_dir:
             paint(cfg, args)
         if args.tta:
-            augment(cfg)
-        check_data(cfg, ["test_dataloader"])
-        checkpoint = check_checkpoint(args.checkpoint)
+            use_tta(cfg)
         with process_group(cfg):
-            runner = build_runner(cfg)
-            check_fit(runner.model, checkpoint, args.checkpoint)
-            runner.test()
+            run_test(cfg, args.checkpoint)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""nuScenes evaluation of monocular predictions: importing this package registers the metric."""
+"""Evaluation of monocular predictions: importing this package registers the metrics."""
 
+from .kitti_mono_metric import KittiMonoMetric
 from .nuscenes_mono_metric import NuScenesMonoMetric
 
-__all__ = ["NuScenesMonoMetric"]
+__all__ = ["KittiMonoMetric", "NuScenesMonoMetric"]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from mmdet3d.evaluation.metrics import NuScenesMetric
+from nuscenes.eval.detection.constants import DETECTION_NAMES
 from nuscenes.eval.detection.utils import detection_name_to_rel_attributes
 
 from ..datasets.nuscenes_names import ATTRIBUTES
@@ -30,11 +31,13 @@ def choose_attributes(
             scores.
 
     Returns:
-        (N,) attribute names; '' for classes without attributes (barrier, traffic cone).
+        (N,) attribute names; '' for classes without attributes (barrier, traffic cone, and those
+        that nuScenes does not know).
     """
     names = np.full(len(labels), "", dtype=object)
     for label in np.unique(labels):
-        fitting = detection_name_to_rel_attributes(classes[label])
+        known = classes[label] in DETECTION_NAMES
+        fitting = detection_name_to_rel_attributes(classes[label]) if known else ()
         if not fitting:
             continue
         members = labels == label

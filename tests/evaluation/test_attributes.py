@@ -50,5 +50,10 @@ def test_defaults_without_any_attribute():
     assert choose_attributes(CLASSES, labels("bus", "barrier")).tolist() == ["vehicle.moving", ""]
 
 
+def test_a_class_that_nuscenes_does_not_know_has_none():
+    chosen = choose_attributes(("forklift",), np.array([0]), np.full((1, 9), 0.1))
+    assert chosen.tolist() == [""]
+
+
 def test_no_boxes():
     assert choose_attributes(CLASSES, labels(), np.zeros((0, 9))).shape == (0,)

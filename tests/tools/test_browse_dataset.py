@@ -7,7 +7,16 @@ from epropnp_det.synthetic import Settings, generate
 def test_split_of_a_root(import_tool, tmp_path, monkeypatch, capsys):
     generate(Settings(1, 1, 1, image_size=(64, 36)), tmp_path / "data")
     create_nuscenes_infos(tmp_path / "data", "v1.0-mini")
-    arguments = ["--root", tmp_path / "data", "--split", "train", "--out", tmp_path / "out"]
+    arguments = [
+        "--root",
+        tmp_path / "data",
+        "--split",
+        "train",
+        "--num",
+        2,
+        "--out",
+        tmp_path / "out",
+    ]
     monkeypatch.setattr("sys.argv", ["browse_dataset", *map(str, arguments)])
     import_tool("browse_dataset").main()
     assert "1 pictures drawn" in capsys.readouterr().out

@@ -1,0 +1,49 @@
+"""What the command lines that test a model share: flip testing, and the test loop itself."""
+
+from __future__ import annotations
+
+from mmengine.config import Config, ConfigDict
+
+from ..errors import UserError
+from .checkpoint import check_checkpoint, check_fit
+from .cli import build_runner
+from .config import check_data
+
+
+def use_tta(cfg: Config) -> None:
+    """Have a config tested with its test-time augmentation.
+
+    Args:
+        cfg: changed in place.
+
+    Raises:
+        UserError: it has none.
+    """
+    if "tta_model" not in cfg or "tta_pipeline" not in cfg:
+        raise UserError(
+            "--tta needs tta_model and tta_pipeline in the config; see "
+            "configs/_base_/datasets/nus_mono3d.py."
+        )
+    cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+    cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
+
+
+def run_test(cfg: Config, checkpoint: str) -> dict[str, float]:
+    """Run the test loop of a config, within its :func:`~epropnp_det.engine.launch.process_group`.
+
+    Args:
+        cfg: the config; ``load_from`` is set.
+        checkpoint: file of the weights.
+
+    Returns:
+        The metrics, by name.
+
+    Raises:
+        UserError: data or checkpoint are missing or broken, or do not fit the config.
+    """
+    check_data(cfg, ["test_dataloader"])
+    cfg.load_from = checkpoint
+    weights = check_checkpoint(checkpoint)
+    runner = build_runner(cfg)
+    check_fit(runner.model, weights, checkpoint)
+    return runner.test()
