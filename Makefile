@@ -2,7 +2,7 @@ PYTHON ?= $(shell command -v python3.11 || echo python3)
 ENV := $(shell $(PYTHON) tools/install.py --where)
 ENV_PYTHON := "$(ENV)/bin/python"
 
-.PHONY: env demo test lint
+.PHONY: env demo test lint docs
 
 env:
 	@$(PYTHON) tools/install.py
@@ -16,3 +16,6 @@ test: env
 lint: env
 	$(ENV_PYTHON) -m ruff check .
 	$(ENV_PYTHON) -m ruff format --check .
+
+docs: env
+	$(ENV_PYTHON) -m sphinx -W -n -b html docs build/docs

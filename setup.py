@@ -23,6 +23,7 @@ setup(
     extras_require={
         "tests": ["pytest>=9,<10", "hypothesis>=6.100,<7", "ruff>=0.17,<0.18"],
         "demo": ["embreex>=4.4,<5", "mitsuba>=3.9,<4"],
+        "docs": ["furo>=2025.9.25,<2026", "myst-parser>=5.2,<6", "sphinx>=8.2,<8.3"],
         "benchmarks": ["pypose==0.9.5", "terminaltables>=3.1,<4"],
     },
 )

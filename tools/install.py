@@ -207,7 +207,7 @@ def install(folder):
     say("installing mmcv (2 of 3)")
     build_mmcv(python, include)
     say("installing MMDetection3D, the other requirements and this package (3 of 3)")
-    pip(python, "--no-build-isolation", "-r", str(REQUIREMENTS), "-e", ".[tests,demo]")
+    pip(python, "--no-build-isolation", "-r", str(REQUIREMENTS), "-e", ".[tests,demo,docs]")
     unfinished = stamp.with_suffix(".tmp")
     unfinished.write_text(json.dumps(state(site), indent=2), encoding="utf-8")
     unfinished.replace(stamp)

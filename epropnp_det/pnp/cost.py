@@ -15,8 +15,8 @@ from .tensor_batch import TensorBatch, check_shape, keep_objects
 class RobustCost(TensorBatch):
     """What a robust cost offers.
 
-    Its functions take the squared norm s^2 = |f|^2 of points, objects last: (..., B), or packed as
-    the cost itself is.
+    Its functions take the squared norm ``s^2 = |f|^2`` of points, objects last: (..., B), or packed
+    as the cost itself is.
 
     Attributes:
         delta: error norm at which the cost leaves the parabola s^2 / 2: (B,), or one number.
