@@ -1,4 +1,4 @@
-# The small network on the simulated dataset of `make demo`: a few minutes on two CPU cores.
+# The small network on the simulated dataset of `make demo`: a quarter of an hour on two CPU cores.
 _base_ = "./epropnp-det_r18_fpn_small_nus-mono3d.py"
 
 data_root = "work_dirs/demo/data"
@@ -45,8 +45,8 @@ model = dict(
     ),
 )
 
-max_epochs = 24
-optim_wrapper = dict(optimizer=dict(lr=4e-4))
+max_epochs = 20
+optim_wrapper = dict(optimizer=dict(lr=1.5e-3))
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=50),

@@ -37,9 +37,9 @@ LEVEL_CHANNELS = [32, 64, 128, 256]
 
 @pytest.fixture(scope="session")
 def demo_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two keyframes to train on and one to validate on, with info files."""
+    """Two keyframes each to train and to validate on, whose objects have velocities; info files."""
     root = tmp_path_factory.mktemp("demo") / "data"
-    generate(Settings(2, 2, 1, seed=1, image_size=(192, 112)), root)
+    generate(Settings(2, 2, 2, seed=1, image_size=(192, 112)), root)
     create_nuscenes_infos(root, "v1.0-mini")
     return root
 
