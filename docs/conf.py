@@ -1,10 +1,8 @@
 """Sphinx: `make docs` builds the pages into build/docs."""
 
 from importlib import import_module
-from pathlib import Path
 
 from docutils import nodes
-from docutils.parsers.rst.directives.images import Figure
 from mmdet3d import registry
 from mmengine.registry import Registry
 from sphinx.application import Sphinx
@@ -14,8 +12,6 @@ from sphinx.util.nodes import make_refnode
 
 import epropnp_det
 import epropnp_det.plugin  # as a config does it: registers with mmdet3d
-
-HERE = Path(__file__).parent
 
 project = "EPro-PnP-Det"
 author = copyright = "the authors of EPro-PnP-Det for MMDetection3D"
@@ -52,13 +48,6 @@ class RegisteredComponents(SphinxDirective):
         return self.parse_text_to_nodes("\n".join(lines))
 
 
-class FigureIfThere(Figure):
-    """A figure whose file another command makes: nothing where there is none yet."""
-
-    def run(self) -> list[nodes.Node]:
-        return super().run() if (HERE / self.arguments[0]).is_file() else []
-
-
 def components(of: Registry) -> list[type]:
     """Classes of the package in one of mmdet3d's registries."""
     classes = set(of.module_dict.values())
@@ -87,7 +76,6 @@ def resolve_by_last_name(
 
 
 def setup(app: Sphinx) -> None:
-    app.add_directive("figure-if-there", FigureIfThere)
     app.add_directive("registered-components", RegisteredComponents)
     app.connect("missing-reference", resolve_by_last_name)
     import_module("epropnp_det.apis")  # registers the inferencer, which configs do not need

@@ -48,6 +48,7 @@ RUN_BY = {
         "--scenes": "tools/demo.py::--scenes",
         "--samples-per-scene": "tools/demo.py::--samples-per-scene",
         "--val-samples-per-scene": "tools/demo.py::--val-samples-per-scene",
+        "--seed": "tools/demo.py::--seed",
     },
     "tools/create_data.py": dict.fromkeys(
         ("", "--root", "--version", "--workers"),
@@ -56,6 +57,14 @@ RUN_BY = {
     "tools/browse_dataset.py": dict.fromkeys(
         ("", "--root", "--split", "--out", "--num"),
         "tests/tools/test_browse_dataset.py::test_split_of_a_root",
+    ),
+    "tools/visualize_sequence.py": dict.fromkeys(
+        ("", "--root", "--version", "--scene", "--results", "--out"),
+        "tests/tools/test_visualize_sequence.py::test_scene_with_results",
+    ),
+    "tools/calibrate.py": dict.fromkeys(
+        ("", "--out", "--score-thr"),
+        "tests/tools/test_calibrate.py::test_table_numbers_and_picture",
     ),
     "tools/train.py": {
         "": DEMO + "test_killed_training_goes_on",

@@ -52,7 +52,7 @@ def calibrate(import_tool: Callable, monkeypatch: pytest.MonkeyPatch) -> Callabl
 
 def test_table_numbers_and_picture(calibrate, arguments, tmp_path, capsys):
     out = tmp_path / "out"
-    calibrate(*arguments, "--out", str(out), "--mc-samples", "64")
+    calibrate(*arguments, "--out", str(out), "--mc-samples", "64", "--score-thr", "0.0")
     content = json.loads((out / "calibration.json").read_text())
     assert content["mc_samples"] == 64
     count = content["coverage"]["pose"]["count"]

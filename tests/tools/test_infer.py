@@ -88,3 +88,21 @@ def test_camera_of_another_resolution(fails, arguments, tmp_path):
     said = fails("infer", *arguments, "--out", "out")
     assert "c.png" in said and "another resolution" in said
     assert not (tmp_path / "out").exists()
+
+
+def test_shipped_network_sees_a_street(infer, repo_root, tmp_path):
+    """The first command of the README."""
+    infer(
+        str(repo_root / "configs/epropnp_det/epropnp-det_tiny_demo.py"),
+        str(repo_root / "checkpoints/epropnp-det_r18_synthetic.pth"),
+        str(repo_root / "examples/street.jpg"),
+        "--cam2img",
+        str(repo_root / "examples/street.json"),
+        "--out",
+        str(tmp_path),
+        "--score-thr",
+        "0.3",
+    )
+    (image,) = json.loads((tmp_path / "predictions.json").read_text())["images"]
+    (nearest, *_) = sorted(image["boxes"], key=lambda box: box["center"][2])
+    assert nearest["name"] == "car" and 5 < nearest["center"][2] < 20

@@ -6,37 +6,50 @@ import pytest
 import torch
 import yaml
 
+from epropnp_det.engine.checkpoint import check_checkpoint, check_fit
+from epropnp_det.zoo.convert import build_network
+from epropnp_det.zoo.download import sha256
 from epropnp_det.zoo.models import MODELS, Structure
 
 
 @pytest.fixture(scope="module")
-def metafile(repo_root: Path) -> dict:
-    """Collections and models of all metafiles that the model index imports."""
-    found = dict(Collections=[], Models=[])
-    for path in yaml.safe_load((repo_root / "model-index.yml").read_text())["Import"]:
-        for kind, entries in yaml.safe_load((repo_root / path).read_text()).items():
-            found[kind] += entries
-    return found
+def metafiles(repo_root: Path) -> dict[str, dict]:
+    """Collections and models of the metafiles that the model index imports, by path."""
+    paths = yaml.safe_load((repo_root / "model-index.yml").read_text())["Import"]
+    return {path: yaml.safe_load((repo_root / path).read_text()) for path in paths}
 
 
-def test_each_model_has_an_entry_and_back(metafile):
-    assert [model["Config"] for model in metafile["Models"]] == [m.config for m in MODELS.values()]
+@pytest.fixture
+def published(metafiles: dict[str, dict]) -> dict:
+    return metafiles["configs/epropnp_det/metafile.yml"]
 
 
-def test_entries_are_complete(metafile, repo_root):
-    collections = {collection["Name"] for collection in metafile["Collections"]}
-    for model in metafile["Models"]:
+def test_each_published_model_has_an_entry_and_back(published):
+    assert [model["Config"] for model in published["Models"]] == [m.config for m in MODELS.values()]
+    assert all(model["Name"] == Path(model["Config"]).stem for model in published["Models"])
+
+
+def test_entries_are_complete(metafiles, repo_root):
+    collections = {c["Name"] for file in metafiles.values() for c in file["Collections"]}
+    for model in (model for file in metafiles.values() for model in file["Models"]):
         assert model["In Collection"] in collections
-        assert model["Name"] == Path(model["Config"]).stem
         assert (repo_root / model["Config"]).is_file()
         for result in model.get("Results", []):
             assert result["Task"] == "3D Object Detection"
             assert all(0 < value < 1 for value in result["Metrics"].values())
 
 
-def test_results_are_marked_as_published(metafile):
-    for collection in metafile["Collections"]:
+def test_results_are_marked_as_published(published):
+    for collection in published["Collections"]:
         assert "not reproduced" in collection["Metadata"]["Results"]
+
+
+def test_shipped_weights_are_those_of_the_entry_and_fit_its_config(metafiles, repo_root):
+    (model,) = metafiles["checkpoints/metafile.yml"]["Models"]
+    weights = repo_root / model["Weights"]
+    assert weights.stat().st_size < 10e6
+    assert sha256(weights) == model["Metadata"]["SHA-256"]
+    check_fit(build_network(repo_root / model["Config"]), check_checkpoint(weights), weights)
 
 
 def test_structure_of_other_networks():
