@@ -125,7 +125,7 @@ def test_published_design(name):
 def test_training(shrunk, name):
     cfg = shrunk(name)
     loader = Runner.build_dataloader(cfg.train_dataloader, seed=0)
-    assert len(loader.dataset) == (18 if name.endswith("trainval.py") else 12)
+    assert len(loader.dataset) == (24 if name.endswith("trainval.py") else 12)
     model = MODELS.build(cfg.model).train()
     model.init_weights()
     optimizer = build_optim_wrapper(model, cfg.optim_wrapper)
