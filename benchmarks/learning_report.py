@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from learning_runs import MODELS, Record
+from matplotlib.figure import Figure
 from terminaltables import GithubFlavoredMarkdownTable
 
-from epropnp_det.whole_file import whole_file
+from epropnp_det.visualization import save_figure
 
 SCORES = ("NDS", "mAP", "mATE", "mAOE")
 HEADER = ["model", "seeds", *SCORES, "s/iteration", "memory(GB)"]
@@ -49,12 +50,8 @@ def spread(values: Sequence[float], digits: int) -> str:
 
 def draw_curves(records: Sequence[Record], path: Path) -> None:
     """PNG of validation NDS over epochs: a thin line a run, a bold one for the models' means."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(7, 4), constrained_layout=True)
+    figure = Figure(figsize=(7, 4), dpi=150, layout="constrained")
+    axes = figure.subplots()
     for index, (model, name) in enumerate(MODELS.items()):
         curves = [dict(r.curve) for r in records if r.model == model and r.curve]
         if not curves:
@@ -71,6 +68,4 @@ def draw_curves(records: Sequence[Record], path: Path) -> None:
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
-    with whole_file(path) as draft:
-        figure.savefig(draft, dpi=150)
-    pyplot.close(figure)
+    save_figure(figure, path)

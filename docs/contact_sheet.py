@@ -10,7 +10,7 @@ How docs/pictures.png was made, after `make demo`:
 import argparse
 from pathlib import Path
 
-import cv2
+import mmcv
 from matplotlib.figure import Figure
 
 from epropnp_det.visualization import save_figure
@@ -30,7 +30,7 @@ def captioned(text: str) -> tuple[str, Path]:
 
 def contact_sheet(pictures: list[tuple[str, Path]]) -> Figure:
     """Figure of captions and pictures, rows as high as their highest picture."""
-    images = [cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB) for _, path in pictures]
+    images = [mmcv.imread(path, channel_order="rgb") for _, path in pictures]
     cell = WIDTH / COLUMNS
     heights = [cell * image.shape[0] / image.shape[1] + CAPTION for image in images]
     rows = [max(heights[i : i + COLUMNS]) for i in range(0, len(images), COLUMNS)]

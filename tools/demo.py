@@ -20,6 +20,7 @@ from nuscenes import NuScenes
 
 from epropnp_det.errors import UserError, exit_on_user_error
 from epropnp_det.visualization import save_overview
+from epropnp_det.whole_file import whole_file
 
 REPO = Path(__file__).resolve().parents[1]
 CONFIG = REPO / "configs" / "epropnp_det" / "epropnp-det_tiny_demo.py"
@@ -71,9 +72,8 @@ class Steps:
         print(f"== {name}: done in {time.monotonic() - start:.0f} s", flush=True)
 
     def _write_record(self) -> None:
-        draft = self._record.with_suffix(".tmp")
-        draft.write_text(json.dumps(self._done, indent=2))
-        draft.replace(self._record)
+        with whole_file(self._record) as draft:
+            draft.write_text(json.dumps(self._done, indent=2))
 
     def run_tool(self, name: str, *arguments: str | Path, outdates: Path | None = None) -> None:
         """Run one of the tools as a step."""

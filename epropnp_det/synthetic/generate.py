@@ -17,6 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ..errors import UserError
+from ..whole_file import whole_file
 from .lidar import sweep
 from .plan import Keyframe, Scene, Settings, estimated_bytes, plan_scene, plan_scenes
 from .raycast import cast, pixel_directions
@@ -116,10 +117,6 @@ def _is_complete(settings: Settings, root: Path) -> bool:
 
 
 def _prepare_folder(settings: Settings, root: Path) -> None:
-    for sensor in SENSORS:
-        (root / "samples" / sensor.channel).mkdir(parents=True, exist_ok=True)
-    (root / MAP_FILE).parent.mkdir(exist_ok=True)
-    (root / MEASUREMENTS).mkdir(exist_ok=True)
     _write(root / MANIFEST, json.dumps(_manifest(settings), indent=1).encode())
     _write(root / "README.md", README.encode())
     _write(root / MAP_FILE, _encode(".png", np.zeros((8, 8), np.uint8)))
@@ -219,9 +216,8 @@ def _npy(array: np.ndarray) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    draft = path.with_name(path.name + ".part")
-    draft.write_bytes(content)
-    os.replace(draft, path)
+    with whole_file(path) as draft:
+        draft.write_bytes(content)
 
 
 def _write_tables(root: Path, version: str, tables: dict[str, list[dict]]) -> None:

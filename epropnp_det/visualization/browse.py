@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from nuscenes.utils.data_classes import Box
-from PIL import Image
 from pyquaternion import Quaternion
 from tqdm import tqdm
 
@@ -18,6 +16,7 @@ from ..datasets.nuscenes_names import CAMERAS, CLASSES, LIDAR, LIDAR_FEATURES
 from ..datasets.transforms import LoadCameraLidarPoints
 from ..errors import UserError
 from .boxes import BoxSet
+from .sensor_files import read_image, readable
 from .style import DPI, save_figure
 from .surround import CameraScene, Surround, surround_page
 
@@ -103,7 +102,7 @@ def save_keyframe(path: str | Path, frame: dict, root: str | Path) -> None:
     lidar = frame["lidar_points"]
     lidar_path = Path(root, "samples", LIDAR, lidar["lidar_path"])
     lidar_to_ego = np.array(lidar["lidar2ego"])
-    with _readable(lidar_path):
+    with readable(lidar_path):
         points = np.fromfile(lidar_path, np.float32).reshape(-1, LIDAR_FEATURES)[:, :3]
     truth = lidar_boxes(frame["instances"]).transformed(lidar_to_ego)
 
@@ -154,9 +153,7 @@ def _camera_scene(
     channel: str, camera: dict, boxes: BoxSet, lidar_path: Path, samples: Path, title: str
 ) -> CameraScene:
     """One image with all that lies in it."""
-    path = samples / channel / camera["img_path"]
-    with _readable(path), Image.open(path) as file:
-        image = np.asarray(file.convert("RGB"))
+    image = read_image(samples / channel / camera["img_path"])
     cam2img = np.array(camera["cam2img"])
     loaded = LoadCameraLidarPoints().transform(
         {
@@ -179,13 +176,3 @@ def _camera_scene(
 def _check_root(root: str | Path) -> None:
     if not Path(root).is_dir():
         raise UserError(f"dataroot {root} is not a folder: name the nuScenes folder with --root")
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing: unpack it there or name another --root") from error
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} is not readable ({error}): download it again") from error

@@ -8,7 +8,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from .style import TEXT
+from .style import add_colour_bar
 
 FARTHEST = 60.0  # metres from which on everything has the last colour
 
@@ -59,7 +59,4 @@ def draw_depth_map(ax: Axes, depth: np.ndarray, image_size: tuple[int, int]) -> 
 
 def add_depth_bar(figure: Figure, axes: list[Axes], label: str, **place) -> None:
     """A bar of the depth colours beside some axes; ``place`` is as matplotlib's ``colorbar``."""
-    bar = figure.colorbar(depth_colours(), ax=axes, extend="max", **place)
-    bar.set_label(label, fontsize=TEXT)
-    bar.ax.tick_params(labelsize=TEXT)
-    bar.outline.set_visible(False)
+    add_colour_bar(figure, axes, depth_colours(), label, extend="max", **place)

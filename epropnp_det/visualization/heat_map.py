@@ -9,7 +9,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from .image import draw_image
-from .style import TEXT
+from .style import add_colour_bar
 
 LEAST = 0.01  # score below which a reference point leaves no trace
 CELL = 4  # pixels a cell of the map
@@ -70,9 +70,5 @@ def draw_heat_map(ax: Axes, image: np.ndarray, heat: np.ndarray) -> None:
 
 def add_heat_bar(figure: Figure, ax: Axes) -> None:
     """A bar of the scores' colours below an axes."""
-    bar = figure.colorbar(
-        heat_colours(), ax=ax, location="bottom", fraction=0.04, pad=0.01, aspect=60
-    )
-    bar.set_label("score of the reference points", fontsize=TEXT)
-    bar.ax.tick_params(labelsize=TEXT)
-    bar.outline.set_visible(False)
+    place = dict(location="bottom", fraction=0.04, pad=0.01, aspect=60)
+    add_colour_bar(figure, ax, heat_colours(), "score of the reference points", **place)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import mmcv
 import numpy as np
 from nuscenes import NuScenes
 from nuscenes.eval.detection.utils import category_to_detection_name
@@ -14,8 +13,8 @@ from pyquaternion import Quaternion
 
 from ..datasets.nuscenes_info import SensorPose
 from ..datasets.nuscenes_names import CAMERAS, LIDAR
-from ..errors import UserError
 from .boxes import BoxSet
+from .sensor_files import read_image
 from .style import DPI, save_figure
 from .surround import CameraScene, Surround, surround_page
 
@@ -69,7 +68,7 @@ def sample_surround(
         rig = nusc.get("calibrated_sensor", data["calibrated_sensor_token"])
         camera = SensorPose.of(nusc, data["token"])
         cameras[channel] = CameraScene(
-            _read_image(nusc.get_sample_data_path(data["token"])),
+            read_image(nusc.get_sample_data_path(data["token"])),
             np.array(rig["camera_intrinsic"]),
             camera.sensor2ego,
             found and found.transformed(camera.global2sensor),
@@ -104,13 +103,3 @@ def predictions(detections: Sequence[dict], min_score: float, max_boxes: int) ->
     boxes = [Box(e["translation"], e["size"], Quaternion(e["rotation"])) for e in best]
     scores = np.array([entry["detection_score"] for entry in best])
     return BoxSet.from_devkit(boxes, [entry["detection_name"] for entry in best], scores)
-
-
-def _read_image(path: str) -> np.ndarray:
-    """(H, W, 3), RGB."""
-    if not Path(path).is_file():
-        raise UserError(f"{path} is missing: unpack it there or name another --root")
-    image = mmcv.imread(path, channel_order="rgb")
-    if image is None:
-        raise UserError(f"{path} is not a readable image: download it again")
-    return image

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -101,6 +102,16 @@ def add_legend(figure: Figure, names: Iterable[str], truth: bool = False) -> Non
         columnspacing=1.2,
         borderpad=0.1,
     )
+
+
+def add_colour_bar(
+    figure: Figure, axes: Axes | list[Axes], colours: ScalarMappable, label: str, **place
+) -> None:
+    """A bar of colours beside some axes; ``place`` is as matplotlib's ``colorbar`` takes it."""
+    bar = figure.colorbar(colours, ax=axes, **place)
+    bar.set_label(label, fontsize=TEXT)
+    bar.ax.tick_params(labelsize=TEXT)
+    bar.outline.set_visible(False)
 
 
 def pixels_of(figure: Figure) -> np.ndarray:

@@ -57,4 +57,4 @@ def _halved(name: str, value: Tensor) -> Tensor:
     halved = value.half()
     if halved.isinf().any() and not value.isinf().any():
         raise UserError(f"{name} holds {value.abs().max():.3g}, too large for half precision.")
-    return halved.contiguous()
+    return halved

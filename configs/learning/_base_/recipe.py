@@ -1,7 +1,11 @@
 # What all detectors of benchmarks/learning.py share: data, backbone, schedule and evaluation. The
 # environment variable LEARNING_SIZE names the size, LEARNING_EPOCHS another length, NUSCENES_ROOT
 # the dataset.
-_base_ = ["../../_base_/datasets/nus_mono3d_lidar.py", "../../_base_/default_runtime.py"]
+_base_ = [
+    "../../_base_/datasets/nus_mono3d_lidar.py",
+    "../../_base_/schedules/adamw_12e.py",
+    "../../_base_/default_runtime.py",
+]
 
 size = dict(
     small=dict(  # images of 400 x 224
@@ -37,21 +41,14 @@ size = dict(
 )["{{$LEARNING_SIZE:small}}"]
 
 max_epochs = int("{{$LEARNING_EPOCHS:6}}")
-optim_wrapper = dict(
-    type="OptimWrapper",
-    optimizer=dict(type="AdamW", lr=1.5e-3, weight_decay=1e-4),
-    paramwise_cfg=dict(custom_keys={"sampling_offsets": dict(lr_mult=0.1)}),
-    clip_grad=dict(max_norm=5, norm_type=2),
-)
+optim_wrapper = dict(optimizer=dict(lr=1.5e-3))
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=50),
     dict(
         type="CosineAnnealingLR", by_epoch=True, begin=0, end=max_epochs, convert_to_iter_based=True
     ),
 ]
-train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=max_epochs, val_interval=2)
-val_cfg = dict(type="ValLoop")
-test_cfg = dict(type="TestLoop")
+train_cfg = dict(max_epochs=max_epochs, val_interval=2)
 default_hooks = dict(logger=dict(interval=10), checkpoint=dict(max_keep_ckpts=1))
 # Time of an iteration is judged by its median.
 log_processor = dict(window_size=10)
