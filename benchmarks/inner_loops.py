@@ -55,6 +55,7 @@ def inner_loops(problems: ProblemSettings, compiled: bool, device: str) -> list[
     packed_subsets = subsets.pack(backend.layout)
     kind, padding = pose_type(dof), packed_subsets.num_objects - count
     subset_pose = pad(subset_pose, (0, 0, 0, padding))
+    subset_transform = backend.pack_transform(subset_pose, backend.layout)
     return [
         Loop(
             f"cost, {NUM_PROPOSALS} poses x {problems.num_objects} x {problems.num_points} points",
@@ -63,7 +64,9 @@ def inner_loops(problems: ProblemSettings, compiled: bool, device: str) -> list[
         ),
         Loop(
             f"normal equations, step, {count} x {NUM_POINTS} points",
-            lambda: backend.begin(kind, backend.layout, packed_subsets, subset_pose, 30.0),
+            lambda: backend.begin(
+                kind, backend.layout, packed_subsets, subset_pose, subset_transform, 30.0
+            ),
             count * NUM_POINTS * NORMAL_EQUATIONS[dof],
         ),
     ]

@@ -26,18 +26,21 @@ class Backend:
         layout: of the packed tensors.
         points_per_block: how many points times poses to work on at a time, so that what is
             computed on the way stays in the cache; None for all at once.
-        cost: see ``kernels``, as the next one; then come those of ``trust_region``,
-            and ``subsets.guess``.
+        pack_transform: see ``kernels``, as the next three; then come those of ``trust_region`` and
+            ``subsets``. What is computed per pose and then used per point is a function of its
+            own, since a compiler would compute it for each point.
     """
 
     layout: Layout
     points_per_block: int | None
+    pack_transform: Callable[[Tensor, Layout], Tensor]
+    pack_transforms: Callable[[Tensor], Tensor]
     cost: Callable[[PackedProblem, Tensor], Tensor]
     cost_gradient: Callable[[PackedProblem, Tensor, Tensor], CostGradient]
     begin: Callable[..., tuple[State, Trial]]
     iterate: Callable[..., tuple[State, Trial]]
     conclude: Callable[..., State]
-    guess: Callable[..., tuple[Tensor, Tensor]]
+    guess: Callable[..., Tensor]
 
     def cost_of(self, problem: PackedProblem, poses: Tensor) -> Tensor:
         """Costs (K, B) of K poses of each object, (K, B, P), without gradient.
@@ -46,7 +49,7 @@ class Backend:
             problem: B objects in rows.
             poses: (K, B, P).
         """
-        transform = kernels.pack_transforms(poses)
+        transform = self.pack_transforms(poses)
         parts = [self.cost(*block) for block in self.blocks(problem, transform)]
         return torch.cat(parts).mT
 
@@ -70,6 +73,8 @@ class Backend:
 EAGER = Backend(
     Layout(),
     2**17,
+    kernels.pack_transform,
+    kernels.pack_transforms,
     kernels.cost,
     kernels.cost_gradient,
     trust_region.begin,
@@ -104,6 +109,8 @@ def _compiled_backend() -> Backend:
     return Backend(
         Layout(lanes=32),
         None,
+        _Compiled(kernels.pack_transform),
+        _Compiled(kernels.pack_transforms),
         _Compiled(kernels.cost, KEEP_NOTHING),
         _Compiled(kernels.cost_gradient, KEEP_NOTHING),
         _Compiled(trust_region.begin),

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from . import kernels
 from .backend import Backend
 from .layout import OBJECT_ROWS
 from .problem import PnPProblem
@@ -49,7 +48,7 @@ class _DifferentiableCost(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         problem = ctx.problem.pack(OBJECT_ROWS)
-        transform = kernels.pack_transforms(ctx.poses)
+        transform = ctx.backend.pack_transforms(ctx.poses)
         blocks = ctx.backend.blocks(problem, transform, upstream.mT.contiguous()[:, None])
         parts = [ctx.backend.cost_gradient(*block) for block in blocks]
         x3d, x2d, w2d = (

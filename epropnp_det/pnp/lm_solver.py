@@ -116,7 +116,10 @@ class LMSolver:
         kind, objects = pose_type_of(pose), len(pose)
         backend, decrease = select_backend(self.compile, problem.camera), self.min_relative_decrease
         pose = pad(pose, (0, 0, 0, problem.num_objects - objects))
-        state, trial = backend.begin(kind, backend.layout, problem, pose, self.initial_radius)
+        transform = backend.pack_transform(pose, backend.layout)
+        state, trial = backend.begin(
+            kind, backend.layout, problem, pose, transform, self.initial_radius
+        )
         for _ in range(self.num_iter - 1):
             state, trial = backend.iterate(kind, backend.layout, problem, state, trial, decrease)
         if self.num_iter > 0:

@@ -142,8 +142,11 @@ class RandomSampleSolver:
             problem.device,
         )
         uniform = uniform[0].repeat_interleave(len(problem), dim=1)
-        found = backend.guess(kind, few, backend.layout.rows(uniform), backend.layout)
-        pose, cost = (x[: uniform.shape[1]].unflatten(0, (self.num_proposals, -1)) for x in found)
+        pose = backend.guess(kind, few, backend.layout.rows(uniform))
+        cost = backend.cost(few, backend.pack_transform(pose, backend.layout)).flatten()
+        pose, cost = (
+            x[: uniform.shape[1]].unflatten(0, (self.num_proposals, -1)) for x in (pose, cost)
+        )
         best = _best(cost, self.num_solved)
         return points.take_along_dim(best[None], dim=1), finite_poses(_take(pose, best))[0]
 

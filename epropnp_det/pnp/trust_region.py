@@ -94,10 +94,15 @@ def judge(state: State, trial: Trial, model: QuadraticModel, min_decrease: float
 
 
 def begin(
-    kind: PoseType, layout: Layout, problem: PackedProblem, pose: Tensor, radius: float
+    kind: PoseType,
+    layout: Layout,
+    problem: PackedProblem,
+    pose: Tensor,
+    transform: Tensor,
+    radius: float,
 ) -> tuple[State, Trial]:
-    """Where the objects of a problem stand at poses (M, P), and the first trial."""
-    model = quadratic_model(kind, problem, pack_transform(pose, layout))
+    """Where the objects of a problem stand at poses (M, P), also packed, and the first trial."""
+    model = quadratic_model(kind, problem, transform)
     state = start(pose, model, radius)
     return state, next_trial(kind, layout, state)
 

@@ -97,7 +97,8 @@ def test_compiled_loops_equal_eager_ones(make_problem):
             for b in (compiled, EAGER):
                 problem_of_b = problem.pack(b.layout)
                 poses_of_b = pad(pose, (0, 0, 0, problem_of_b.num_objects - batch))
-                state, trial = b.begin(YawPose, b.layout, problem_of_b, poses_of_b, 30.0)
+                transform = b.pack_transform(poses_of_b, b.layout)
+                state, trial = b.begin(YawPose, b.layout, problem_of_b, poses_of_b, transform, 30.0)
                 starts.append((*state.model, trial.pose.mT, trial.predicted))
             for ours, expected in zip(*starts, strict=True):
                 assert_close(ours[..., :batch], expected)

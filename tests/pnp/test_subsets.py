@@ -53,7 +53,7 @@ def test_indices_are_in_range_for_any_weight(dtype, value):
 
 def test_few_points_are_all_taken():
     points = draw_points(torch.ones(2, 3), 5, 16)
-    assert torch.equal(points, torch.arange(3)[:, None, None].expand(3, 5, 2))
+    assert torch.equal(points, torch.arange(3).int()[:, None, None].expand(3, 5, 2))
     assert draw_points(torch.ones(2, 0), 5, 16).shape == (0, 5, 2)
     assert draw_points(torch.ones(0, 30), 5, 16).shape == (16, 5, 0)
 
