@@ -9,7 +9,6 @@ from statistics import median
 
 from arithmetic import COST, NORMAL_EQUATIONS, NUM_POINTS, NUM_PROPOSALS, synchronise
 from problems import ProblemSettings, make_problem
-from torch.nn.functional import pad
 
 from epropnp_det.pnp.backend import select_backend
 from epropnp_det.pnp.layout import OBJECT_ROWS
@@ -53,9 +52,10 @@ def inner_loops(problems: ProblemSettings, compiled: bool, device: str) -> list[
     settings = replace(problems, num_objects=count, num_points=NUM_POINTS)
     subsets, subset_pose = (part.to(device) for part in make_problem(settings))
     packed_subsets = subsets.pack(backend.layout)
-    kind, padding = pose_type(dof), packed_subsets.num_objects - count
-    subset_pose = pad(subset_pose, (0, 0, 0, padding))
-    subset_transform = backend.pack_transform(subset_pose, backend.layout)
+    kind = pose_type(dof)
+    state, trial = backend.start(
+        kind, backend.layout, subset_pose, packed_subsets.num_objects, 30.0
+    )
     return [
         Loop(
             f"cost, {NUM_PROPOSALS} poses x {problems.num_objects} x {problems.num_points} points",
@@ -64,9 +64,7 @@ def inner_loops(problems: ProblemSettings, compiled: bool, device: str) -> list[
         ),
         Loop(
             f"normal equations, step, {count} x {NUM_POINTS} points",
-            lambda: backend.begin(
-                kind, backend.layout, packed_subsets, subset_pose, subset_transform, 30.0
-            ),
+            lambda: backend.iterate(kind, backend.layout, packed_subsets, state, trial, 1e-3),
             count * NUM_POINTS * NORMAL_EQUATIONS[dof],
         ),
     ]

@@ -37,7 +37,7 @@ class Backend:
     pack_transforms: Callable[[Tensor], Tensor]
     cost: Callable[[PackedProblem, Tensor], Tensor]
     cost_gradient: Callable[[PackedProblem, Tensor, Tensor], CostGradient]
-    begin: Callable[..., tuple[State, Trial]]
+    start: Callable[..., tuple[State, Trial]]
     iterate: Callable[..., tuple[State, Trial]]
     conclude: Callable[..., State]
     guess: Callable[..., Tensor]
@@ -77,7 +77,7 @@ EAGER = Backend(
     kernels.pack_transforms,
     kernels.cost,
     kernels.cost_gradient,
-    trust_region.begin,
+    trust_region.start,
     trust_region.iterate,
     trust_region.conclude,
     subsets.guess,
@@ -113,7 +113,7 @@ def _compiled_backend() -> Backend:
         _Compiled(kernels.pack_transforms),
         _Compiled(kernels.cost, KEEP_NOTHING),
         _Compiled(kernels.cost_gradient, KEEP_NOTHING),
-        _Compiled(trust_region.begin),
+        _Compiled(trust_region.start),
         _Compiled(trust_region.iterate),
         _Compiled(trust_region.conclude),
         _Compiled(subsets.guess),

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .monte_carlo import Cost, Draws, Samples, importance_sampling
-from .pose import PoseType, YawPose, pose_type_of
+from .pose import PoseType, YawPose, pose_type_of, rotation_matrix
 from .proposals import log_det, scale_factor
 from .sobol import scrambled_sobol
 
@@ -269,7 +269,7 @@ def _half_turns(mode: Tensor) -> Tensor:
         zero = torch.zeros_like(mode[:, 0])
         rows = (zero, zero + 0.5, zero - 2, zero)
         return torch.stack(rows, dim=-1).unflatten(-1, (1, 2, 2))
-    x, y, z = pose_type_of(mode).rotation_matrix(mode).unbind(1)
+    x, y, z = rotation_matrix(mode).unbind(1)
     zero = torch.zeros_like(x)
     rows = (zero, x, y, z, -x, zero, z, -y, -y, -z, zero, x, -z, y, -x, zero)
     return torch.stack(rows, dim=-1).unflatten(-1, (4, 4))

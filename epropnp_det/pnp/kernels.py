@@ -105,12 +105,12 @@ class CostGradient(NamedTuple):
 
 def pack_transform(pose: Tensor, layout: Layout) -> Tensor:
     """Rotation matrix and translation of one pose an object: (B, P) -> (3, 4, C, 1, L)."""
-    return layout.objects(_transform(pose))
+    return layout.rows(_transform(pose)).unsqueeze(-2)
 
 
 def pack_transforms(pose: Tensor) -> Tensor:
     """Of many poses an object, objects in rows: (K, B, P) -> (3, 4, B, 1, K)."""
-    return _transform(pose).permute(2, 3, 1, 0).contiguous().unsqueeze(-2)
+    return _transform(pose).mT.contiguous().unsqueeze(-2)
 
 
 def cost(problem: PackedProblem, transform: Tensor) -> Tensor:
@@ -188,9 +188,11 @@ def linear_terms(
 
 
 def _transform(pose: Tensor) -> Tensor:
-    """(..., P) -> (..., 3, 4)."""
-    rotation = pose_type_of(pose).rotation_matrix(pose)
-    return torch.cat((rotation, pose[..., :3, None]), dim=-1)
+    """(..., P) -> (3, 4, ...)."""
+    rows = pose_type_of(pose).rotation_rows(pose)
+    return torch.stack(
+        [entry for i, row in enumerate(rows) for entry in (*row, pose[..., i])]
+    ).unflatten(0, (3, 4))
 
 
 def _camera_points(problem: PackedProblem, transform: Tensor) -> list[Tensor]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from .backend import select_backend
 from .kernels import PackedProblem
@@ -109,21 +108,18 @@ class LMSolver:
 
         Args:
             problem: in the layout of the solver's backend.
-            pose: (M, P), finite.
+            pose: (M, P).
             final_model: whether gradient and Hessian are wanted at the end; else only pose and cost
                 belong together.
         """
         kind, objects = pose_type_of(pose), len(pose)
         backend, decrease = select_backend(self.compile, problem.camera), self.min_relative_decrease
-        pose = pad(pose, (0, 0, 0, problem.num_objects - objects))
-        transform = backend.pack_transform(pose, backend.layout)
-        state, trial = backend.begin(
-            kind, backend.layout, problem, pose, transform, self.initial_radius
+        state, trial = backend.start(
+            kind, backend.layout, pose, problem.num_objects, self.initial_radius
         )
-        for _ in range(self.num_iter - 1):
+        for _ in range(self.num_iter):
             state, trial = backend.iterate(kind, backend.layout, problem, state, trial, decrease)
-        if self.num_iter > 0:
-            state = backend.conclude(kind, problem, state, trial, decrease, final_model)
+        state = backend.conclude(kind, problem, state, trial, decrease, final_model)
         return state.first(objects)
 
 
@@ -174,7 +170,7 @@ def _result(state: State, usable: Tensor) -> LMResult:
             state.model.cost,
             covariance,
             usable & _determines_pose(hessian),
-            state.num_accepted,
+            state.num_accepted.clamp(min=0),
         )
     )
 

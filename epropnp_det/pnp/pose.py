@@ -11,6 +11,9 @@ import math
 import torch
 from torch import Tensor
 
+Rows = tuple[tuple[Tensor, ...], ...]
+"""Entries of matrices, row by row: numbers that a loop runs over lie next to each other."""
+
 
 class YawPose:
     """Poses of 4 degrees of freedom, [x, y, z, yaw] in metres and radians.
@@ -27,12 +30,11 @@ class YawPose:
     """Logarithm of the measure of all rotations, in radians."""
 
     @staticmethod
-    def rotation_matrix(pose: Tensor) -> Tensor:
-        """R: (..., 4) -> (..., 3, 3)."""
+    def rotation_rows(pose: Tensor) -> Rows:
+        """Rows of R, each entry (...), of poses (..., 4)."""
         cos, sin = pose[..., 3].cos(), pose[..., 3].sin()
         zero, one = torch.zeros_like(cos), torch.ones_like(cos)
-        rows = (cos, zero, sin, zero, one, zero, -sin, zero, cos)
-        return torch.stack(rows, dim=-1).unflatten(-1, (3, 3))
+        return (cos, zero, sin), (zero, one, zero), (-sin, zero, cos)
 
     @staticmethod
     def rotation_gradient(gradient: list[Tensor], rotated: list[Tensor]) -> list[Tensor]:
@@ -115,21 +117,14 @@ class QuaternionPose:
     """Logarithm of the measure of all unit quaternions, the surface of S^3."""
 
     @staticmethod
-    def rotation_matrix(pose: Tensor) -> Tensor:
-        """R of the unit quaternion: (..., 7) -> (..., 3, 3)."""
+    def rotation_rows(pose: Tensor) -> Rows:
+        """Rows of R, each entry (...), of poses (..., 7) with unit quaternions."""
         w, i, j, k = pose[..., 3:].unbind(-1)
-        rows = (
-            1 - 2 * (j * j + k * k),
-            2 * (i * j - k * w),
-            2 * (i * k + j * w),
-            2 * (i * j + k * w),
-            1 - 2 * (i * i + k * k),
-            2 * (j * k - i * w),
-            2 * (i * k - j * w),
-            2 * (j * k + i * w),
-            1 - 2 * (i * i + j * j),
+        return (
+            (1 - 2 * (j * j + k * k), 2 * (i * j - k * w), 2 * (i * k + j * w)),
+            (2 * (i * j + k * w), 1 - 2 * (i * i + k * k), 2 * (j * k - i * w)),
+            (2 * (i * k - j * w), 2 * (j * k + i * w), 1 - 2 * (i * i + j * j)),
         )
-        return torch.stack(rows, dim=-1).unflatten(-1, (3, 3))
 
     @staticmethod
     def rotation_gradient(gradient: list[Tensor], rotated: list[Tensor]) -> list[Tensor]:
@@ -140,9 +135,14 @@ class QuaternionPose:
     @staticmethod
     def retract(pose: Tensor, step: Tensor) -> Tensor:
         """Move poses (..., 7) by steps in the tangent space (..., 6)."""
-        tangents = quaternion_tangents(pose[..., 3:])
-        moved = pose[..., 3:] + (tangents * step[..., None, 3:]).sum(-1)
-        return torch.cat((pose[..., :3] + step[..., :3], _unit(moved)), dim=-1)
+        quaternion, d = pose[..., 3:].unbind(-1), step[..., 3:].unbind(-1)
+        moved = [
+            q + row[0] * d[0] + row[1] * d[1] + row[2] * d[2]
+            for q, row in zip(quaternion, _tangent_rows(*quaternion), strict=True)
+        ]
+        length = sum(q * q for q in moved).sqrt()
+        translation = (pose[..., :3] + step[..., :3]).unbind(-1)
+        return torch.stack((*translation, *(q / length for q in moved))).movedim(0, -1)
 
     @staticmethod
     def normalised(pose: Tensor) -> Tensor:
@@ -230,11 +230,16 @@ def pose_type_of(pose: Tensor) -> PoseType:
     raise ValueError(f"pose must have shape (..., B, 4) or (..., B, 7), got {tuple(pose.shape)}.")
 
 
+def rotation_matrix(pose: Tensor) -> Tensor:
+    """R: poses (..., B, P) -> (..., B, 3, 3)."""
+    return _stacked(pose_type_of(pose).rotation_rows(pose))
+
+
 def rotate(pose: Tensor, x3d: Tensor) -> Tensor:
     """R x3d: poses (..., B, P) and points (B, N, 3) in metres -> (..., B, N, 3) metres."""
-    x, y, z = x3d[..., None].unbind(-2)
-    r = pose_type_of(pose).rotation_matrix(pose)[..., None, :, :]
-    return r[..., 0] * x + r[..., 1] * y + r[..., 2] * z
+    x, y, z = x3d.unbind(-1)
+    rows = pose_type_of(pose).rotation_rows(pose[..., None, :])
+    return torch.stack([row[0] * x + row[1] * y + row[2] * z for row in rows], dim=-1)
 
 
 def finite_poses(pose: Tensor) -> tuple[Tensor, Tensor]:
@@ -253,9 +258,16 @@ def finite_poses(pose: Tensor) -> tuple[Tensor, Tensor]:
 
 def quaternion_tangents(quaternion: Tensor) -> Tensor:
     """G(q), the derivative of a quaternion (..., 4) by a rotation step: (..., 4, 3)."""
-    w, i, j, k = quaternion.unbind(-1)
-    rows = (i, j, k, -w, -k, j, k, -w, -i, -j, i, -w)
-    return torch.stack(rows, dim=-1).unflatten(-1, (4, 3))
+    return _stacked(_tangent_rows(*quaternion.unbind(-1)))
+
+
+def _tangent_rows(w: Tensor, i: Tensor, j: Tensor, k: Tensor) -> Rows:
+    return (i, j, k), (-w, -k, j), (k, -w, -i), (-j, i, -w)
+
+
+def _stacked(rows: Rows) -> Tensor:
+    """Matrices (..., R, C) of R rows of C entries (...)."""
+    return torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)
 
 
 def _unit(vector: Tensor) -> Tensor:

@@ -123,7 +123,7 @@ class RandomSampleSolver:
         state = self._solver(self.num_iter).minimise(
             subsets, poses.flatten(0, 1), final_model=False
         )
-        return finite_poses(state.pose)[0].unflatten(0, poses.shape[:2])
+        return state.pose.unflatten(0, poses.shape[:2])
 
     def _guess(
         self, problem: PnPProblem, rows: PackedProblem, generator: torch.Generator | None
@@ -148,7 +148,7 @@ class RandomSampleSolver:
             x[: uniform.shape[1]].unflatten(0, (self.num_proposals, -1)) for x in (pose, cost)
         )
         best = _best(cost, self.num_solved)
-        return points.take_along_dim(best[None], dim=1), finite_poses(_take(pose, best))[0]
+        return points.take_along_dim(best[None], dim=1), _take(pose, best)
 
     def _elect(
         self, poses: Tensor, rows: PackedProblem, packed: PackedProblem, backend: Backend
@@ -165,7 +165,7 @@ class RandomSampleSolver:
         poses, cost = (
             values.unflatten(0, (count, -1))[:, :batch] for values in (state.pose, state.model.cost)
         )
-        return finite_poses(_take(poses, _best(cost, 1))[0])[0]
+        return _take(poses, _best(cost, 1))[0]
 
     def _backend(self, problem: PnPProblem) -> Backend:
         return select_backend(self.compile, problem.camera)

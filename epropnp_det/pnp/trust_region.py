@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from .kernels import PackedProblem, QuadraticModel, cost, pack_transform, quadratic_model
 from .layout import Layout
-from .pose import PoseType
+from .pose import PoseType, finite_poses
 
 RIDGE = 1e-5
 """Added to the diagonal of every normal matrix."""
@@ -23,7 +24,7 @@ class State(NamedTuple):
         model: quadratic model of the cost there.
         radius: (M,) of the trust region.
         shrink: (M,), by which the radius is divided at the next rejection.
-        num_accepted: (M,) int, steps so far.
+        num_accepted: (M,) int32, steps so far; -1 where not even the start could be accepted.
     """
 
     pose: Tensor
@@ -53,15 +54,36 @@ class Trial(NamedTuple):
     predicted: Tensor
 
 
-def start(pose: Tensor, model: QuadraticModel, radius: float) -> State:
-    """The state before the first trial."""
-    return State(
+def start(
+    kind: PoseType, layout: Layout, pose: Tensor, num_objects: int, radius: float
+) -> tuple[State, Trial]:
+    """A state worse than any, and the poses to begin with as its first trial.
+
+    The trial is judged half as good as predicted, which leaves the trust region as it is; it does
+    not count as a step.
+
+    Args:
+        kind: pose type.
+        layout: of the problem.
+        pose: (up to M, P); what is no pose is replaced.
+        num_objects: M, padding included.
+        radius: of the trust region.
+    """
+    pose = finite_poses(pad(pose, (0, 0, 0, num_objects - len(pose))))[0].mT.contiguous().mT
+    each = torch.ones_like(pose[:, 0])
+    huge = 0.5 * torch.finfo(pose.dtype).max
+    state = State(
         pose,
-        model,
-        torch.full_like(model.cost, radius),
-        torch.full_like(model.cost, 2.0),
-        torch.zeros_like(model.cost, dtype=torch.long),
+        QuadraticModel(
+            huge / 2 * each,
+            torch.zeros_like(each.expand(kind.dof, -1)),
+            torch.zeros_like(each.expand(kind.dof * (kind.dof + 1) // 2, -1)),
+        ),
+        radius * each,
+        2 * each,
+        torch.full_like(each, -1, dtype=torch.int),
     )
+    return state, Trial(pose, pack_transform(pose, layout), huge * each)
 
 
 def next_trial(kind: PoseType, layout: Layout, state: State) -> Trial:
@@ -72,7 +94,7 @@ def next_trial(kind: PoseType, layout: Layout, state: State) -> Trial:
     slope = sum(g * s for g, s in zip(state.model.gradient, step, strict=True))
     # (H + D) d = -g makes the predicted decrease -g.d - d.Hd/2 = (d.Dd - g.d)/2.
     damped = sum(d * s * s for d, s in zip(damping, step, strict=True))
-    pose = kind.retract(state.pose, torch.stack(step, dim=-1))
+    pose = kind.retract(state.pose, torch.stack(step).mT)
     return Trial(pose, pack_transform(pose, layout), 0.5 * (damped - slope))
 
 
@@ -91,20 +113,6 @@ def judge(state: State, trial: Trial, model: QuadraticModel, min_decrease: float
         torch.where(accept, torch.full_like(state.shrink, 2.0), 2 * state.shrink),
         state.num_accepted + accept,
     )
-
-
-def begin(
-    kind: PoseType,
-    layout: Layout,
-    problem: PackedProblem,
-    pose: Tensor,
-    transform: Tensor,
-    radius: float,
-) -> tuple[State, Trial]:
-    """Where the objects of a problem stand at poses (M, P), also packed, and the first trial."""
-    model = quadratic_model(kind, problem, transform)
-    state = start(pose, model, radius)
-    return state, next_trial(kind, layout, state)
 
 
 def iterate(

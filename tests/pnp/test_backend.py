@@ -5,7 +5,6 @@ from functools import partial
 
 import pytest
 import torch
-from torch.nn.functional import pad
 from torch.testing import assert_close
 
 from epropnp_det.pnp import (
@@ -96,9 +95,9 @@ def test_compiled_loops_equal_eager_ones(make_problem):
             starts = []
             for b in (compiled, EAGER):
                 problem_of_b = problem.pack(b.layout)
-                poses_of_b = pad(pose, (0, 0, 0, problem_of_b.num_objects - batch))
-                transform = b.pack_transform(poses_of_b, b.layout)
-                state, trial = b.begin(YawPose, b.layout, problem_of_b, poses_of_b, transform, 30.0)
+                count = problem_of_b.num_objects
+                start = b.start(YawPose, b.layout, pose, count, 30.0)
+                state, trial = b.iterate(YawPose, b.layout, problem_of_b, *start, 1e-3)
                 starts.append((*state.model, trial.pose.mT, trial.predicted))
             for ours, expected in zip(*starts, strict=True):
                 assert_close(ours[..., :batch], expected)
@@ -146,7 +145,7 @@ def test_runs_as_it_is_without_a_compiler(make_problem, with_compile, tmp_path, 
     problem = PnPProblem(problem.x3d, problem.x2d, problem.w2d, problem.camera, robust)
     solve = partial(LMSolver(num_iter=0, compile=True), problem, pose)
     with torch._inductor.config.patch({"cpp.cxx": (str(tmp_path / "none"),)}):
-        with pytest.warns(UserWarning, match="begin .* uncompiled.* install a C"):
+        with pytest.warns(UserWarning, match="start .* uncompiled.* install a C"):
             result = solve()
         with warnings.catch_warnings():
             warnings.simplefilter("error")

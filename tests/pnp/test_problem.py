@@ -4,7 +4,7 @@ import torch
 from torch.testing import assert_close
 
 from epropnp_det.pnp import CauchyCost, HuberCost, PerspectiveCamera, PnPProblem
-from epropnp_det.pnp.pose import pose_type, rotate
+from epropnp_det.pnp.pose import pose_type, rotate, rotation_matrix
 
 EXACT = {"rtol": 1e-8, "atol": 1e-9}
 
@@ -73,7 +73,7 @@ def test_linearisation_agrees_with_autograd(make_problem, make_camera, dof, kind
     )
     problem = replaced(problem, robust_cost=kind(problem.robust_cost.delta))
     # One point far to the right, outside the image where that has a border.
-    problem.x3d[0, 0] = 1.5 * pose[0, 2] * pose_type(dof).rotation_matrix(pose)[0, 0]
+    problem.x3d[0, 0] = 1.5 * pose[0, 2] * rotation_matrix(pose)[0, 0]
     residual, jacobian = problem.linearize(pose)
     squared = problem.residuals(pose).square().sum(-1)
     scale = problem.robust_cost.weight(squared.mT).mT.sqrt().repeat_interleave(2, dim=1)

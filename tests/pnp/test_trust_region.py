@@ -18,11 +18,45 @@ def random_model(dof, batch=5, dtype=torch.float64):
     )
 
 
-def random_state(dof, **settings):
-    model = random_model(dof, **settings)
+def first_state(dof, model):
     pose = torch.zeros(len(model.cost), pose_type(dof).dim, dtype=model.cost.dtype)
     pose[:, pose_type(dof).nominal_ones] = 1
-    return start(pose, model, 30.0)
+    state, trial = start(pose_type(dof), Layout(), pose, len(pose), 30.0)
+    return judge(state, trial, model, 1e-3)
+
+
+def random_state(dof, **settings):
+    return first_state(dof, random_model(dof, **settings))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("cost", [0.0, 10.0, 1e20])
+def test_the_start_is_accepted_and_is_no_step(dof, dtype, cost):
+    model = random_model(dof, dtype=dtype)._replace(cost=torch.full((5,), cost, dtype=dtype))
+    state = first_state(dof, model)
+    assert all(torch.equal(*pair) for pair in zip(state.model, model, strict=True))
+    assert state.radius.tolist() == [30.0] * 5 and state.shrink.tolist() == [2.0] * 5
+    assert not state.num_accepted.any()
+
+
+@pytest.mark.parametrize("cost", [torch.inf, torch.nan])
+def test_a_start_without_a_cost_leads_nowhere(dof, cost):
+    model = random_model(dof)._replace(cost=torch.full((5,), cost).double())
+    state = first_state(dof, model)
+    trial = next_trial(pose_type(dof), Layout(), state)
+    assert torch.equal(trial.pose, state.pose) and trial.predicted.tolist() == [0.0] * 5
+    assert torch.equal(judge(state, trial, random_model(dof), 1e-3).pose, state.pose)
+
+
+def test_the_start_takes_any_numbers_and_makes_poses_of_them(dof):
+    kind = pose_type(dof)
+    given = torch.full((2, kind.dim), torch.nan)
+    state, trial = start(kind, Layout(), given, 3, 30.0)
+    nominal = torch.zeros(3, kind.dim)
+    nominal[:2, kind.nominal_ones] = 1
+    nominal[2] = nominal[0] if dof == 6 else 0  # padding: no rotation, or no quaternion
+    assert torch.equal(trial.pose, nominal) and torch.equal(state.pose, nominal)
+    assert_close(trial.transform, pack_transform(nominal, Layout()))
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-3), (torch.float64, 1e-9)])
