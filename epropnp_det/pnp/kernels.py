@@ -104,8 +104,8 @@ class CostGradient(NamedTuple):
 
 
 def pack_transform(pose: Tensor, layout: Layout) -> Tensor:
-    """Rotation matrix and translation of one pose an object: (B, P) -> (3, 4, C, 1, L)."""
-    return layout.rows(_transform(pose)).unsqueeze(-2)
+    """Rotation and translation of one pose an object: (M, P), padded -> (3, 4, C, 1, L)."""
+    return layout.in_rows(_transform(pose)).unsqueeze(-2)
 
 
 def pack_transforms(pose: Tensor) -> Tensor:

@@ -48,12 +48,18 @@ class Layout:
     def rows(self, tensor: Tensor) -> Tensor:
         """(..., B) -> (..., C, L), contiguous."""
         if self.lanes is None:
-            return tensor.contiguous().unsqueeze(-2)
+            return self.in_rows(tensor.contiguous())
         batch = tensor.shape[-1]
         # Compilers treat a size of one as a case of its own: there are always two padded rows.
         fewest = 2 * self.lanes if self.lanes > 1 else 0
         padding = max(-batch % self.lanes, fewest - batch)
-        return pad(tensor, (0, padding)).contiguous().unflatten(-1, (-1, self.lanes))
+        return self.in_rows(pad(tensor, (0, padding)).contiguous())
+
+    def in_rows(self, tensor: Tensor) -> Tensor:
+        """(..., M) -> (..., C, L), where the padding is there already."""
+        return (
+            tensor.unsqueeze(-2) if self.lanes is None else tensor.unflatten(-1, (-1, self.lanes))
+        )
 
     def repeated(self, planes: Tensor, copies: int) -> Tensor:
         """Packed planes (..., C, N, L) several times, objects of the first copy first."""
