@@ -16,7 +16,7 @@ from .pose import finite_poses, pose_type
 from .problem import PnPProblem
 from .random_sample import RandomSampleSolver
 from .samplers import SAMPLERS
-from .tensor_batch import check_shape, full_precision, keep_objects
+from .tensor_batch import all_finite, check_shape, full_precision, keep_objects
 
 
 class EProPnP(nn.Module):
@@ -140,7 +140,7 @@ class EProPnP(nn.Module):
             poses = torch.cat((poses, pose_gt[None]))
             cost = torch.cat((cost, evaluate(pose_gt[None])))
         poses, finite = finite_poses(poses)
-        sound = (finite & cost.isfinite()).all(0) & log_proposal.isfinite().all(0) & result.valid
+        sound = finite.all(0) & all_finite(cost, 0) & all_finite(log_proposal, 0) & result.valid
         cost, log_proposal = (
             torch.where(sound, values, torch.zeros_like(values)) for values in (cost, log_proposal)
         )

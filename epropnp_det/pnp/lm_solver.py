@@ -11,7 +11,7 @@ from .backend import select_backend
 from .kernels import PackedProblem
 from .pose import finite_poses, pose_type_of, rotate
 from .problem import PnPProblem
-from .tensor_batch import TensorBatch, check_shape, full_precision
+from .tensor_batch import TensorBatch, all_finite, check_shape, full_precision
 from .trust_region import RIDGE, State, solve
 
 MIN_INFORMATION = 1e-8
@@ -218,7 +218,7 @@ def move_result(result: LMResult, offset: Tensor) -> LMResult:
 def _finite_result(result: LMResult) -> LMResult:
     """Give up objects whose numbers overflowed."""
     pose, finite = finite_poses(result.pose)
-    finite = finite & result.cost.isfinite() & result.covariance.isfinite().flatten(1).all(-1)
+    finite = finite & result.cost.isfinite() & all_finite(result.covariance.flatten(1))
     valid = result.valid & finite
     identity = torch.eye(result.covariance.shape[-1], dtype=pose.dtype, device=pose.device)
     covariance = torch.where(valid[:, None, None], result.covariance, identity)

@@ -11,6 +11,8 @@ import math
 import torch
 from torch import Tensor
 
+from .tensor_batch import all_finite
+
 Rows = tuple[tuple[Tensor, ...], ...]
 """Entries of matrices, row by row: numbers that a loop runs over lie next to each other."""
 
@@ -250,7 +252,7 @@ def finite_poses(pose: Tensor) -> tuple[Tensor, Tensor]:
     """
     kind = pose_type_of(pose)
     pose = kind.normalised(pose)
-    finite = pose.isfinite().all(-1)
+    finite = all_finite(pose)
     nominal = torch.zeros_like(pose)
     nominal[..., kind.nominal_ones] = 1
     return torch.where(finite[..., None], pose, nominal), finite

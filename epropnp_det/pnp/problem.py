@@ -14,7 +14,7 @@ from .cost import RobustCost
 from .kernels import PackedProblem, QuadraticModel
 from .layout import OBJECT_ROWS, Layout
 from .pose import PoseType, pose_type_of, rotate
-from .tensor_batch import TensorBatch, check_shape, full_precision
+from .tensor_batch import TensorBatch, all_finite, check_shape, full_precision
 
 
 class NormalEquations(NamedTuple):
@@ -103,10 +103,10 @@ class PnPProblem(TensorBatch):
 
     def usable(self) -> Tensor:
         """(B,) bool: whether all of an object's numbers are finite and its delta is positive."""
-        numbers = torch.cat([x.flatten(1) for x in (self.x3d, self.x2d, self.w2d)], dim=1)
-        # A tenth of the time of isfinite: zero times a number is zero, unless it is not finite.
-        finite = (0 * numbers).sum(-1) == 0
-        return finite & self.camera.usable() & self.robust_cost.usable()
+        usable = self.camera.usable() & self.robust_cost.usable()
+        for numbers in (self.x3d, self.x2d, self.w2d):
+            usable = usable & all_finite(numbers.flatten(1))
+        return usable
 
     def pack(self, layout: Layout) -> PackedProblem:
         """The same numbers, laid out for computing."""

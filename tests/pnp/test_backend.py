@@ -19,7 +19,7 @@ from epropnp_det.pnp import (
 )
 from epropnp_det.pnp.backend import EAGER, select_backend
 from epropnp_det.pnp.kernels import pack_transforms
-from epropnp_det.pnp.layout import OBJECT_ROWS
+from epropnp_det.pnp.layout import OBJECT_ROWS, Layout
 from epropnp_det.pnp.pose import YawPose, pose_type
 
 needs_compiler = pytest.mark.skipif(
@@ -101,6 +101,17 @@ def test_compiled_loops_equal_eager_ones(make_problem):
                 starts.append((*state.model, trial.pose.mT, trial.predicted))
             for ours, expected in zip(*starts, strict=True):
                 assert_close(ours[..., :batch], expected)
+
+
+@needs_compiler
+def test_a_compiled_start_takes_any_numbers():
+    """What is not finite must be seen in spite of a compiler that knows zero times anything."""
+    compiled = select_backend(True, PerspectiveCamera(torch.eye(3)[None]))
+    given = torch.ones(70, YawPose.dim)
+    given[1, 0], given[2, 3], given[3, 1] = torch.nan, torch.inf, -torch.inf
+    starts = [b.start(YawPose, Layout(32), given, 96, 30.0) for b in (compiled, EAGER)]
+    assert torch.equal(starts[0][0].pose, starts[1][0].pose)
+    assert_close(starts[0][1].transform, starts[1][1].transform)
 
 
 def test_rows_of_lanes_equal_one_row(make_problem, uncompiled, dof):

@@ -6,7 +6,7 @@ import torch
 from torch.testing import assert_close
 
 from epropnp_det.pnp import CauchyCost, EProPnP, PerspectiveCamera, PnPProblem, Posterior
-from epropnp_det.pnp.tensor_batch import keep_objects
+from epropnp_det.pnp.tensor_batch import all_finite, keep_objects
 
 
 def test_index_and_cat_are_inverse(make_problem, make_camera, dof):
@@ -78,3 +78,14 @@ def test_integer_index_keeps_the_batch_dimension(make_problem):
         assert torch.equal(problem[index].x3d, problem.x3d[int(index)][None])
     with pytest.raises(IndexError):
         problem[len(problem)]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_all_finite_is_isfinite(dtype):
+    numbers = torch.full((5, 3), torch.finfo(dtype).max, dtype=dtype)
+    numbers[1, 0], numbers[2, 2], numbers[3, 1] = torch.inf, -torch.inf, torch.nan
+    assert all_finite(numbers).tolist() == [True, False, False, False, True]
+    assert all_finite(numbers, 0).tolist() == [False, False, False]
+    assert all_finite(numbers[:, :0]).tolist() == [True] * 5 and all_finite(numbers[:0]).shape == (
+        0,
+    )
