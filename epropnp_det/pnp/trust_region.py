@@ -59,31 +59,26 @@ def start(
 ) -> tuple[State, Trial]:
     """A state worse than any, and the poses to begin with as its first trial.
 
-    The trial is judged half as good as predicted, which leaves the trust region as it is; it does
-    not count as a step.
+    The trial is judged as good as predicted, which widens the trust region threefold: it begins
+    with a third. It does not count as a step.
 
     Args:
         kind: pose type.
         layout: of the problem.
         pose: (up to M, P); what is no pose is replaced.
         num_objects: M, padding included.
-        radius: of the trust region.
+        radius: of the trust region where the poses are.
     """
     pose = finite_poses(pad(pose, (0, 0, 0, num_objects - len(pose))))[0].mT.contiguous().mT
     each = torch.ones_like(pose[:, 0])
-    huge = 0.5 * torch.finfo(pose.dtype).max
-    state = State(
-        pose,
-        QuadraticModel(
-            huge / 2 * each,
-            torch.zeros_like(each.expand(kind.dof, -1)),
-            torch.zeros_like(each.expand(kind.dof * (kind.dof + 1) // 2, -1)),
-        ),
-        radius * each,
-        2 * each,
-        torch.full_like(each, -1, dtype=torch.int),
+    worst = 0.5 * torch.finfo(pose.dtype).max * each
+    entries = kind.dof * (kind.dof + 1) // 2
+    model = QuadraticModel(
+        worst, pose.new_zeros(kind.dof, len(pose)), pose.new_zeros(entries, len(pose))
     )
-    return state, Trial(pose, pack_transform(pose, layout), huge * each)
+    num_accepted = torch.full_like(each, -1, dtype=torch.int)
+    state = State(pose, model, radius / 3 * each, 2 * each, num_accepted)
+    return state, Trial(pose, pack_transform(pose, layout), worst)
 
 
 def next_trial(kind: PoseType, layout: Layout, state: State) -> Trial:
