@@ -70,9 +70,7 @@ class Backend:
             yield (problem.rows(block), *(other[..., block, :, :] for other in others))
 
 
-EAGER = Backend(
-    Layout(),
-    2**17,
+LOOPS = (
     kernels.pack_transform,
     kernels.pack_transforms,
     kernels.cost,
@@ -82,6 +80,8 @@ EAGER = Backend(
     trust_region.conclude,
     subsets.guess,
 )
+
+EAGER = Backend(Layout(), 2**17, **{loop.__name__: loop for loop in LOOPS})
 
 
 def select_backend(compile: bool, camera: PerspectiveCamera) -> Backend:
@@ -102,22 +102,15 @@ KEEP_NOTHING = {
     "realize_opcount_threshold": 10**9,
     "realize_acc_reads_threshold": 10**9,
 }
+SUMS = (kernels.cost, kernels.cost_gradient)
 
 
 @cache
 def _compiled_backend() -> Backend:
-    return Backend(
-        Layout(lanes=32),
-        None,
-        _Compiled(kernels.pack_transform),
-        _Compiled(kernels.pack_transforms),
-        _Compiled(kernels.cost, KEEP_NOTHING),
-        _Compiled(kernels.cost_gradient, KEEP_NOTHING),
-        _Compiled(trust_region.start),
-        _Compiled(trust_region.iterate),
-        _Compiled(trust_region.conclude),
-        _Compiled(subsets.guess),
-    )
+    compiled = {
+        loop.__name__: _Compiled(loop, KEEP_NOTHING if loop in SUMS else None) for loop in LOOPS
+    }
+    return Backend(Layout(lanes=32), None, **compiled)
 
 
 class _Compiled:

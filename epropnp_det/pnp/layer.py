@@ -32,7 +32,7 @@ class EProPnP(nn.Module):
         num_iter: rounds of adaptive importance sampling.
         solver: finds the mode; None for the default one.
         sampler: ``joint_t``, or ``amis`` for the published one.
-        compile: compile the inner loops at first use, which takes two or three minutes, once.
+        compile: compile the inner loops at first use, which takes some minutes, once.
 
     Raises:
         ValueError: if there is no pose type of ``dof`` degrees of freedom, no such sampler, or

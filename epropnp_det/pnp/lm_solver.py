@@ -55,7 +55,7 @@ class LMSolver:
             from translation, and move the pose back afterwards.
         initial_radius: trust-region radius to begin with.
         min_relative_decrease: share of the predicted decrease that a step must achieve.
-        compile: compile the inner loops at first use, which takes two or three minutes, once.
+        compile: compile the inner loops at first use, which takes some minutes, once.
 
     Example:
         >>> result = LMSolver(num_iter=10)(problem, pose + 0.1)  # those of PnPProblem's example
