@@ -9,12 +9,18 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from .backend import Backend
-from .layout import OBJECT_ROWS
+from .kernels import PackedProblem
 from .problem import PnPProblem
+from .tensor_batch import all_finite
 
 
 def differentiable_cost(
-    cost: Tensor, problem: PnPProblem, poses: Tensor, backend: Backend
+    cost: Tensor,
+    problem: PnPProblem,
+    rows: PackedProblem,
+    poses: Tensor,
+    keep: Tensor,
+    backend: Backend,
 ) -> Tensor:
     """Costs that are known already, with their gradient by x3d, x2d, w2d and delta.
 
@@ -22,9 +28,12 @@ def differentiable_cost(
     by block, from formulas derived by hand (``kernels.cost_gradient``).
 
     Args:
-        cost: (K, B), of the poses, as ``problem.cost(poses)`` or ``backend.cost_of`` gave it.
-        problem: B objects.
+        cost: (K, B), as ``backend.cost_of(rows, poses)`` gave it.
+        problem: B objects, whose correspondences get the gradient.
+        rows: the same objects, of which ``poses`` are. Where their origins lie does not matter: a
+            point's derivative is that by x3d all the same.
         poses: (K, B, P), constant.
+        keep: (B,) bool: the others get no gradient, nor does an object whose gradient overflows.
         backend: the inner loops to use.
 
     Returns:
@@ -33,27 +42,37 @@ def differentiable_cost(
     delta = problem.robust_cost.delta
     delta = delta if isinstance(delta, Tensor) else None
     leaves = (problem.x3d, problem.x2d, problem.w2d, delta)
-    return _DifferentiableCost.apply(cost, problem.detach(), poses, backend, *leaves)
+    return _DifferentiableCost.apply(cost, rows, poses, keep, backend, *leaves)
 
 
 class _DifferentiableCost(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, cost: Tensor, problem: PnPProblem, poses: Tensor, backend: Backend, *leaves: Any
+        ctx: Any,
+        cost: Tensor,
+        rows: PackedProblem,
+        poses: Tensor,
+        keep: Tensor,
+        backend: Backend,
+        *leaves: Any,
     ) -> Tensor:
-        ctx.problem, ctx.poses, ctx.backend = problem, poses, backend
+        ctx.rows, ctx.poses, ctx.keep, ctx.backend = rows, poses, keep, backend
         return cost.clone()
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        problem = ctx.problem.pack(OBJECT_ROWS)
         transform = ctx.backend.pack_transforms(ctx.poses)
-        blocks = ctx.backend.blocks(problem, transform, upstream.mT.contiguous()[:, None])
+        blocks = ctx.backend.blocks(ctx.rows, transform, upstream.mT.contiguous()[:, None])
         parts = [ctx.backend.cost_gradient(*block) for block in blocks]
-        x3d, x2d, w2d = (
-            torch.cat(planes, dim=1).permute(1, 2, 0)
-            for planes in list(zip(*parts, strict=True))[:3]
-        )
+        x3d, x2d, w2d = (torch.cat(planes, dim=1) for planes in list(zip(*parts, strict=True))[:3])
         delta = torch.cat([part.delta for part in parts])
-        return *[None] * 4, x3d, x2d, w2d, delta if ctx.needs_input_grad[-1] else None
+        keep = ctx.keep & all_finite(delta[:, None])
+        for planes in (x3d, x2d, w2d):
+            keep = keep & all_finite(planes, (0, 2))
+        x3d, x2d, w2d = (
+            torch.where(keep[:, None], planes, torch.zeros_like(planes)).permute(1, 2, 0)
+            for planes in (x3d, x2d, w2d)
+        )
+        delta = torch.where(keep, delta, torch.zeros_like(delta))
+        return *[None] * 5, x3d, x2d, w2d, delta if ctx.needs_input_grad[-1] else None

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from .backend import Backend, select_backend
 from .differentiable_cost import differentiable_cost
-from .layout import OBJECT_ROWS
+from .kernels import PackedProblem
 from .lm_solver import LMResult, move_origin, move_result
 from .monte_carlo import Posterior
 from .pose import finite_poses, pose_type
@@ -93,18 +93,16 @@ class EProPnP(nn.Module):
             check_shape("pose_gt", pose_gt, (len(problem), pose_type(self.dof).dim))
             pose_gt, finite = finite_poses(pose_gt.detach().to(problem.x3d))
             valid = valid & finite
-        # With its origin amid its points an object turns without moving, so that translation and
-        # rotation are nearly independent, for the solver and for the sampler.
-        problem, mean = problem.centred()
-        pose_gt = None if pose_gt is None else move_origin(pose_gt, mean)
-        result = self.solver.solve_centred(problem, pose_gt, generator)
+        objects = problem.centred_objects()
+        pose_gt = None if pose_gt is None else move_origin(pose_gt, objects.mean)
+        result = self.solver.solve_centred(objects, pose_gt, generator)
         backend = select_backend(self.compile, problem.camera)
         poses, cost, log_proposal, sound = self._sample(
-            problem, result, pose_gt, num_samples, backend, generator
+            objects.rows, result, pose_gt, num_samples, backend, generator
         )
         sound = sound & valid
-        cost = differentiable_cost(cost, problem.masked(sound), poses, backend)
-        mean = keep_objects(mean, result.valid)
+        cost = differentiable_cost(cost, problem, objects.rows, poses, sound, backend)
+        mean = keep_objects(objects.mean, result.valid)
         result = move_result(result, -mean)
         return Posterior(
             mode=result.pose,
@@ -118,21 +116,20 @@ class EProPnP(nn.Module):
     @torch.no_grad()
     def _sample(
         self,
-        problem: PnPProblem,
+        rows: PackedProblem,
         result: LMResult,
         pose_gt: Tensor | None,
         num_samples: int,
         backend: Backend,
         generator: torch.Generator | None,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Samples, then the ground truth if there is one, of centred objects.
+        """Samples, then the ground truth if there is one, of centred objects in rows.
 
         Returns:
             Poses (K + 1, B, P), their costs (K + 1, B), the samples' log proposal density (K, B),
             and whether an object and all its numbers are sound, (B,) bool. The others' are finite.
         """
-        packed = problem.detach().masked(result.valid).pack(OBJECT_ROWS)
-        evaluate = partial(backend.cost_of, packed)
+        evaluate = partial(backend.cost_of, rows)
         poses, cost, log_proposal = SAMPLERS[self.sampler](
             evaluate, result.pose, result.covariance, num_samples, self.num_iter, generator
         )

@@ -17,6 +17,25 @@ from .pose import PoseType, pose_type_of, rotate
 from .tensor_batch import TensorBatch, all_finite, check_shape, full_precision
 
 
+class CentredObjects(NamedTuple):
+    """Objects ready to be solved and sampled, without gradient: see ``PnPProblem.centred_objects``.
+
+    With its origin amid its points an object turns without moving, so that translation and
+    rotation are nearly independent, for the solver and for the sampler.
+
+    Attributes:
+        problem: with the objects' origins at the means of their points, and all numbers finite.
+        rows: the same, packed with one object a row.
+        usable: (B,) bool: the objects whose numbers were all finite.
+        mean: (B, 3) of their points, metres.
+    """
+
+    problem: PnPProblem
+    rows: PackedProblem
+    usable: Tensor
+    mean: Tensor
+
+
 class NormalEquations(NamedTuple):
     """The quadratic model of a cost: cost + gradient . d + d . hessian d / 2 for a step d.
 
@@ -128,6 +147,14 @@ class PnPProblem(TensorBatch):
         mean = self.x3d.detach().sum(1) / max(self.num_points, 1)
         moved = self.x3d - mean[:, None]
         return PnPProblem(moved, self.x2d, self.w2d, self.camera, self.robust_cost), mean
+
+    @torch.no_grad()
+    def centred_objects(self) -> CentredObjects:
+        """The objects as ``RandomSampleSolver.solve_centred`` wants them."""
+        problem, mean = self.detach().centred()
+        usable = problem.usable()
+        problem = problem.masked(usable)
+        return CentredObjects(problem, problem.pack(OBJECT_ROWS), usable, mean)
 
     def residuals(self, pose: Tensor) -> Tensor:
         """Weighted reprojection errors, not robust-scaled (EPro-PnP, arXiv 2203.13254, section 3).

@@ -10,10 +10,9 @@ from torch.nn.functional import pad
 
 from .backend import Backend, select_backend
 from .kernels import PackedProblem
-from .layout import OBJECT_ROWS
 from .lm_solver import LMResult, LMSolver, move_origin, move_result
 from .pose import finite_poses, pose_type
-from .problem import PnPProblem
+from .problem import CentredObjects, PnPProblem
 from .sobol import scrambled_sobol
 from .subsets import draw_points, gather
 from .tensor_batch import check_shape, full_precision, keep_objects
@@ -87,25 +86,22 @@ class RandomSampleSolver:
         Raises:
             ValueError: if ``pose_extra`` has another shape.
         """
-        problem, mean = problem.centred()
+        objects = problem.centred_objects()
         if pose_extra is not None:
             check_shape("pose_extra", pose_extra, (len(problem), pose_type(self.dof).dim))
-            pose_extra = move_origin(pose_extra.to(mean.dtype), mean)
-        result = self.solve_centred(problem, pose_extra, generator)
-        return move_result(result, -keep_objects(mean, result.valid))
+            pose_extra = move_origin(pose_extra.to(objects.mean.dtype), objects.mean)
+        result = self.solve_centred(objects, pose_extra, generator)
+        return move_result(result, -keep_objects(objects.mean, result.valid))
 
     @torch.no_grad()
-    @full_precision
     def solve_centred(
         self,
-        problem: PnPProblem,
+        objects: CentredObjects,
         pose_extra: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> LMResult:
-        """As a call, of objects whose origins are the means of their points already."""
-        usable = problem.usable()
-        problem = problem.masked(usable)
-        rows = problem.pack(OBJECT_ROWS)
+        """As a call, with poses of the centred objects, and without a look at autocast."""
+        problem, rows, usable, _ = objects
         poses = self._solve_subsets(problem, rows, generator)
         if pose_extra is not None:
             poses = torch.cat((poses, finite_poses(pose_extra)[0][None]))

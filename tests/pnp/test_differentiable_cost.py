@@ -5,6 +5,7 @@ from torch.testing import assert_close
 from epropnp_det.pnp import CauchyCost, HuberCost, PnPProblem
 from epropnp_det.pnp.backend import EAGER
 from epropnp_det.pnp.differentiable_cost import differentiable_cost
+from epropnp_det.pnp.layout import OBJECT_ROWS
 from epropnp_det.pnp.pose import pose_type
 
 COSTS = {
@@ -27,10 +28,11 @@ def problem_and_poses(make_problem, dof, kind=HuberCost, samples=3, **settings):
     return PnPProblem(*leaves, problem.camera, robust), poses, leaves
 
 
-def differentiable_cost_of(problem, poses):
+def differentiable_cost_of(problem, poses, keep=None):
+    keep = torch.ones(len(problem), dtype=torch.bool) if keep is None else keep
     with torch.no_grad():
-        cost = problem.cost(poses)
-    return differentiable_cost(cost, problem, poses, EAGER)
+        cost, rows = problem.cost(poses), problem.detach().pack(OBJECT_ROWS)
+    return differentiable_cost(cost, problem, rows, poses, keep, EAGER)
 
 
 @pytest.mark.parametrize("kind", COSTS.values(), ids=COSTS)
@@ -88,6 +90,21 @@ def test_small_shapes(make_problem, dof, dtype, batch, num_points, samples):
     assert cost.shape == (samples, batch) and cost.dtype == dtype
     for leaf, gradient in zip(leaves, torch.autograd.grad(cost.sum(), leaves), strict=True):
         assert gradient.shape == leaf.shape and gradient.isfinite().all()
+
+
+def test_objects_without_a_gradient(make_problem, dof):
+    """Those that are not to be kept, or overflow in one number; the others keep theirs."""
+    problem, poses, leaves = problem_and_poses(make_problem, dof, batch=3, num_points=5)
+    leaves.append(problem.robust_cost.delta)
+    cost = differentiable_cost_of(problem, poses, torch.tensor([False, True, True]))
+    upstream = torch.ones_like(cost)
+    expected = torch.autograd.grad(cost, leaves, upstream, retain_graph=True)
+    upstream[0, 1] = torch.inf
+    gradients = torch.autograd.grad(cost, leaves, upstream)
+    for gradient, usual in zip(gradients, expected, strict=True):
+        assert (gradient[:2] == 0).all() and (usual[0] == 0).all()
+        assert torch.equal(gradient[2], usual[2])
+    assert (expected[0][1] != 0).all()
 
 
 def test_blocks_do_not_change_the_gradient(make_problem, dof):
