@@ -62,13 +62,14 @@ def joint_t(
 
     pairs = min(int(DEFENSIVE_SHARE / 2 * num_samples), (num_samples - num_rounds) // 2)
     num_defensive = 2 * pairs
-    noise = standard[:, :, num_defensive:].tensor_split(num_rounds, dim=2)
-    proposal = TProposal.first(frame)
+    first, *others = standard[:, :, num_defensive:].tensor_split(num_rounds, dim=2)
+    local = TProposal.first(frame)
     if num_defensive == 0:
-        return importance_sampling(cost, proposal, noise)
-    defensive = DefensiveProposal(frame, _half_turns(mode), proposal)
-    first = (standard[:, :, :num_defensive], uniforms[:, 3:dof, :num_defensive])
-    return importance_sampling(cost, defensive, (first, *noise))
+        return importance_sampling(cost, local, (first, *others))
+    share = num_defensive / (num_defensive + first.shape[2])
+    proposal = FirstProposal(local, DefensiveProposal(frame, _half_turns(mode)), share)
+    for_defensive = (standard[:, :, :num_defensive], uniforms[:, 3:dof, :num_defensive])
+    return importance_sampling(cost, proposal, ((first, for_defensive), *others))
 
 
 @dataclass(frozen=True)
@@ -192,12 +193,10 @@ class DefensiveProposal:
     Attributes:
         frame: of the mode.
         turns: half turns of the object, (B, H, r + 1, r + 1) as of ``_half_turns``.
-        successor: the proposal of the next round.
     """
 
     frame: Frame
     turns: Tensor
-    successor: TProposal
 
     def sample(self, noise: tuple[Tensor, Tensor]) -> Draws:
         """From a standard t (B, dof, K), and what is uniform in [0, 1), (B, dof - 3, K)."""
@@ -228,11 +227,6 @@ class DefensiveProposal:
         share = math.log(2 * self.turns.shape[1])
         return torch.logaddexp(anywhere, turned.logsumexp(1) - share)
 
-    def adapted(
-        self, draws: Draws, log_target: Tensor, log_prob: Tensor, log_density: Tensor
-    ) -> TProposal:
-        return self.successor
-
     @cached_property
     def _uniform_peak(self) -> Tensor:
         """(B, 1): greatest density of a uniform rotation, by the volume of y and of rotations."""
@@ -252,6 +246,35 @@ class DefensiveProposal:
         turns = torch.cat((self.turns[:, :, :1], numerators), dim=2).flatten(1, 2)
         skew = torch.bmm(inverse[:, 3:, :3], factor[:, :3, :3])
         return skew, turns[:, :, :1], torch.bmm(turns[:, :, 1:], factor[:, 3:])
+
+
+@dataclass(frozen=True)
+class FirstProposal:
+    """What the first round draws from: a t, and the defensive samples.
+
+    Attributes:
+        local: the t, which alone learns from the samples.
+        defensive: the rest.
+        share: of the samples that are defensive.
+    """
+
+    local: TProposal
+    defensive: DefensiveProposal
+    share: float
+
+    def sample(self, noise: tuple[Tensor, tuple[Tensor, Tensor]]) -> Draws:
+        """From what each of the two draws from."""
+        parts = zip(self.local.sample(noise[0]), self.defensive.sample(noise[1]), strict=True)
+        return Draws(*[torch.cat(pair, dim=-1) for pair in parts])
+
+    def log_prob(self, draws: Draws) -> Tensor:
+        local = self.local.log_prob(draws) + math.log1p(-self.share)
+        return torch.logaddexp(local, self.defensive.log_prob(draws) + math.log(self.share))
+
+    def adapted(
+        self, draws: Draws, log_target: Tensor, log_prob: Tensor, log_density: Tensor
+    ) -> TProposal:
+        return self.local.adapted(draws, log_target, self.local.log_prob(draws), log_density)
 
 
 def _half_turns(mode: Tensor) -> Tensor:

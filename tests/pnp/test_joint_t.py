@@ -66,7 +66,7 @@ def test_samples_follow_the_densities(mode, covariance):
     """Two densities, each integrated over samples of both: neither ratio exceeds two."""
     num, dof = 40_000, covariance.shape[-1]
     local = first_t(mode, covariance)
-    defensive = DefensiveProposal(local.frame, _half_turns(mode), local)
+    defensive = DefensiveProposal(local.frame, _half_turns(mode))
     uniform = torch.rand(3, dof - 3, num, dtype=F64, generator=torch.Generator().manual_seed(2))
     noise = standard_t(dof, num, 3)
     draws = [local.sample(noise), defensive.sample((noise.flip(2), uniform))]
