@@ -264,8 +264,7 @@ class FirstProposal:
 
     def sample(self, noise: tuple[Tensor, tuple[Tensor, Tensor]]) -> Draws:
         """From what each of the two draws from."""
-        parts = zip(self.local.sample(noise[0]), self.defensive.sample(noise[1]), strict=True)
-        return Draws(*[torch.cat(pair, dim=-1) for pair in parts])
+        return self.local.sample(noise[0]).and_then(self.defensive.sample(noise[1]))
 
     def log_prob(self, draws: Draws) -> Tensor:
         local = self.local.log_prob(draws) + math.log1p(-self.share)

@@ -74,6 +74,10 @@ class Draws(NamedTuple):
     coordinates: Tensor
     log_measure: Tensor
 
+    def and_then(self, others: Draws) -> Draws:
+        """These samples, followed by others of the same objects."""
+        return Draws(*[torch.cat(pair, dim=-1) for pair in zip(self, others, strict=True)])
+
 
 class Samples(NamedTuple):
     """Weighted samples of the posterior.
@@ -142,7 +146,7 @@ def importance_sampling(cost: Cost, proposal: Proposal, noise: Sequence[Any]) ->
         of_new = torch.stack([earlier.log_prob(new) + log_count for earlier, log_count in mixture])
         log_density = torch.cat((log_density, of_new.logsumexp(0)), dim=1)
         log_target = torch.cat((log_target, log_target_of(new)), dim=1)
-        draws = Draws(*[torch.cat(pair, dim=-1) for pair in zip(draws, new, strict=True)])
+        draws = draws.and_then(new)
         log_prob, log_count = proposal.log_prob(draws), math.log(of_new.shape[2])
         log_density = torch.logaddexp(log_density, log_prob + log_count)
     log_density = log_density - draws.log_measure - math.log(log_density.shape[1])

@@ -150,7 +150,7 @@ class PnPProblem(TensorBatch):
 
     @torch.no_grad()
     def centred_objects(self) -> CentredObjects:
-        """The objects as ``RandomSampleSolver.solve_centred`` wants them."""
+        """Centre the objects and put harmless numbers in place of those that are not finite."""
         problem, mean = self.detach().centred()
         usable = problem.usable()
         problem = problem.masked(usable)

@@ -100,7 +100,7 @@ class RandomSampleSolver:
         pose_extra: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> LMResult:
-        """As a call, with poses of the centred objects, and without a look at autocast."""
+        """As a call, of centred objects and poses of theirs. Autocast has to be off."""
         problem, rows, usable, _ = objects
         poses = self._solve_subsets(problem, rows, generator)
         if pose_extra is not None:
