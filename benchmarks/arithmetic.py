@@ -31,7 +31,7 @@ import time
 import torch
 
 from epropnp_det.pnp import RandomSampleSolver
-from epropnp_det.pnp.random_sample import FINALIST_ITER, GUESS_POINTS
+from epropnp_det.pnp.random_sample import GUESS_POINTS
 
 COST = {4: 36, 6: 45}
 NORMAL_EQUATIONS = {4: 91, 6: 157}
@@ -47,8 +47,8 @@ def solver_operations(dof: int, num_points: int, refine_iter: int) -> int:
     guesses = NUM_PROPOSALS * GUESS_POINTS * COST[dof]
     subsets = solver.num_solved * _search_operations(dof, NUM_POINTS, solver.num_iter)
     scoring = solver.num_solved * num_points * COST[dof]
-    finalists = solver.num_finalists * _search_operations(dof, num_points, FINALIST_ITER)
-    return guesses + subsets + scoring + finalists + lm_operations(dof, num_points, refine_iter)
+    finalists = solver.num_finalists * lm_operations(dof, num_points, refine_iter)
+    return guesses + subsets + scoring + finalists
 
 
 def _search_operations(dof: int, num_points: int, num_iter: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from statistics import median
 
 from arithmetic import COST, NORMAL_EQUATIONS, NUM_POINTS, NUM_PROPOSALS, synchronise
 from problems import ProblemSettings, make_problem
+from torch.nn.functional import pad
 
 from epropnp_det.pnp.backend import select_backend
 from epropnp_det.pnp.layout import OBJECT_ROWS
@@ -46,25 +48,26 @@ def inner_loops(problems: ProblemSettings, compiled: bool, device: str) -> list[
     """The loops as the random-sample solver runs them on these problems."""
     whole, pose = (part.to(device) for part in make_problem(problems))
     backend, dof = select_backend(compiled, whole.camera), problems.dof
-    packed, poses = whole.pack(OBJECT_ROWS), pose.expand(NUM_PROPOSALS, -1, -1)
+    packed, poses = whole.pack(OBJECT_ROWS), pose[..., None].repeat(1, 1, NUM_PROPOSALS)
 
     count = NUM_PROPOSALS * problems.num_objects
     settings = replace(problems, num_objects=count, num_points=NUM_POINTS)
     subsets, subset_pose = (part.to(device) for part in make_problem(settings))
     packed_subsets = subsets.pack(backend.layout)
     kind = pose_type(dof)
+    padding = math.prod(packed_subsets.grid) - count
     state, trial = backend.start(
-        kind, backend.layout, subset_pose, packed_subsets.num_objects, 30.0
+        kind, pad(subset_pose, (0, 0, 0, padding)), packed_subsets.grid, 30.0
     )
     return [
         Loop(
             f"cost, {NUM_PROPOSALS} poses x {problems.num_objects} x {problems.num_points} points",
-            lambda: backend.cost_of(packed, poses),
+            lambda: backend.cost_of_poses(packed, poses, backend.points_per_block),
             count * problems.num_points * COST[dof],
         ),
         Loop(
             f"normal equations, step, {count} x {NUM_POINTS} points",
-            lambda: backend.iterate(kind, backend.layout, packed_subsets, state, trial, 1e-3),
+            lambda: backend.iterate(kind, packed_subsets, state, trial, 1e-3),
             count * NUM_POINTS * NORMAL_EQUATIONS[dof],
         ),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -11,10 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import kernels, subsets, trust_region
+from . import lm_result, many_poses, subsets, trust_region
 from .camera import PerspectiveCamera
-from .kernels import CostGradient, PackedProblem
+from .kernels import CostGradient
 from .layout import Layout
+from .lm_result import LMResult
 from .trust_region import State, Trial
 
 
@@ -26,58 +27,30 @@ class Backend:
         layout: of the packed tensors.
         points_per_block: how many points times poses to work on at a time, so that what is
             computed on the way stays in the cache; None for all at once.
-        pack_transform: see ``kernels``, as the next three; then come those of ``trust_region`` and
-            ``subsets``. What is computed per pose and then used per point is a function of its
-            own, since a compiler would compute it for each point.
+        cost_of_poses: see ``many_poses``, as the next; then come loops of ``trust_region``,
+            ``lm_result`` and ``subsets``.
     """
 
     layout: Layout
     points_per_block: int | None
-    pack_transform: Callable[[Tensor, Layout], Tensor]
-    pack_transforms: Callable[[Tensor], Tensor]
-    cost: Callable[[PackedProblem, Tensor], Tensor]
-    cost_gradient: Callable[[PackedProblem, Tensor, Tensor], CostGradient]
+    cost_of_poses: Callable[..., Tensor]
+    gradient_at_poses: Callable[..., CostGradient]
     start: Callable[..., tuple[State, Trial]]
     iterate: Callable[..., tuple[State, Trial]]
     conclude: Callable[..., State]
-    guess: Callable[..., Tensor]
-
-    def cost_of(self, problem: PackedProblem, poses: Tensor) -> Tensor:
-        """Costs (K, B) of K poses of each object, (K, B, P), without gradient.
-
-        Args:
-            problem: B objects in rows.
-            poses: (K, B, P).
-        """
-        transform = self.pack_transforms(poses)
-        parts = [self.cost(*block) for block in self.blocks(problem, transform)]
-        return torch.cat(parts).mT
-
-    def blocks(
-        self, problem: PackedProblem, *others: Tensor
-    ) -> Iterator[tuple[PackedProblem, *tuple[Tensor, ...]]]:
-        """Rows of a problem and of tensors (..., B, 1, K), for ``cost`` and ``cost_gradient``."""
-        rows = problem.w2d.shape[1]
-        if self.points_per_block is None or rows == 0:
-            yield (problem, *others)
-            return
-        work = problem.w2d.shape[2] * others[0].shape[-1]
-        # A GPU wants large pieces of work, and has no such cache.
-        limit = self.points_per_block * (64 if problem.w2d.is_cuda else 1)
-        size = max(limit // max(work, 1), 1)
-        for first in range(0, rows, size):
-            block = slice(first, first + size)
-            yield (problem.rows(block), *(other[..., block, :, :] for other in others))
+    conclude_by_cost: Callable[..., State]
+    result_of: Callable[..., LMResult]
+    guess: Callable[..., tuple[Tensor, Tensor]]
 
 
 LOOPS = (
-    kernels.pack_transform,
-    kernels.pack_transforms,
-    kernels.cost,
-    kernels.cost_gradient,
+    many_poses.cost_of_poses,
+    many_poses.gradient_at_poses,
     trust_region.start,
     trust_region.iterate,
     trust_region.conclude,
+    trust_region.conclude_by_cost,
+    lm_result.result_of,
     subsets.guess,
 )
 
@@ -102,7 +75,7 @@ KEEP_NOTHING = {
     "realize_opcount_threshold": 10**9,
     "realize_acc_reads_threshold": 10**9,
 }
-SUMS = (kernels.cost, kernels.cost_gradient)
+SUMS = (many_poses.cost_of_poses, many_poses.gradient_at_poses)
 
 
 @cache
@@ -124,10 +97,16 @@ class _Compiled:
         self._run = torch.compile(
             function, dynamic=True, options=options, recompile_limit=RECOMPILE_LIMIT
         )
+        self._called = False
 
     def __call__(self, *args: Any) -> Any:
         try:
-            return self._run(*args)
+            if self._called:
+                return self._run(*args)
+            self._called = True
+            # Sizes that happen to be the same the first time are not the same for ever.
+            with torch.fx.experimental._config.patch(use_duck_shape=False):
+                return self._run(*args)
         except (torch._dynamo.exc.TorchDynamoException, torch._inductor.exc.InductorError) as error:
             reason = str(error).strip().splitlines()[0]
             warnings.warn(

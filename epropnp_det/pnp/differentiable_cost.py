@@ -11,7 +11,6 @@ from torch.autograd.function import once_differentiable
 from .backend import Backend
 from .kernels import PackedProblem
 from .problem import PnPProblem
-from .tensor_batch import all_finite
 
 
 def differentiable_cost(
@@ -28,7 +27,7 @@ def differentiable_cost(
     by block, from formulas derived by hand (``kernels.cost_gradient``).
 
     Args:
-        cost: (K, B), as ``backend.cost_of(rows, poses)`` gave it.
+        cost: (K, B), as ``many_poses.cost_of_poses`` gave it.
         problem: B objects, whose correspondences get the gradient.
         rows: the same objects, of which ``poses`` are. Where their origins lie does not matter: a
             point's derivative is that by x3d all the same.
@@ -62,17 +61,10 @@ class _DifferentiableCost(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        transform = ctx.backend.pack_transforms(ctx.poses)
-        blocks = ctx.backend.blocks(ctx.rows, transform, upstream.mT.contiguous()[:, None])
-        parts = [ctx.backend.cost_gradient(*block) for block in blocks]
-        x3d, x2d, w2d = (torch.cat(planes, dim=1) for planes in list(zip(*parts, strict=True))[:3])
-        delta = torch.cat([part.delta for part in parts])
-        keep = ctx.keep & all_finite(delta[:, None])
-        for planes in (x3d, x2d, w2d):
-            keep = keep & all_finite(planes, (0, 2))
-        x3d, x2d, w2d = (
-            torch.where(keep[:, None], planes, torch.zeros_like(planes)).permute(1, 2, 0)
-            for planes in (x3d, x2d, w2d)
+        backend = ctx.backend
+        poses, upstream = ctx.poses.permute(1, 2, 0).contiguous(), upstream.mT.contiguous()
+        gradient = backend.gradient_at_poses(
+            ctx.rows, poses, upstream, ctx.keep, backend.points_per_block
         )
-        delta = torch.where(keep, delta, torch.zeros_like(delta))
-        return *[None] * 5, x3d, x2d, w2d, delta if ctx.needs_input_grad[-1] else None
+        x3d, x2d, w2d = (planes.permute(1, 2, 0) for planes in gradient[:3])
+        return *[None] * 5, x3d, x2d, w2d, gradient.delta if ctx.needs_input_grad[-1] else None

@@ -21,28 +21,41 @@ class PackedProblem(NamedTuple):
     """A ``PnPProblem`` in the layer's layout.
 
     Attributes:
-        x3d: (3, C, N, L), metres.
-        x2d: (2, C, N, L), pixels.
-        w2d: (2, C, N, L).
+        points: (7, C, N, L), as of ``point_planes``.
         camera: packed.
         robust_cost: packed.
     """
 
-    x3d: Tensor
-    x2d: Tensor
-    w2d: Tensor
+    points: Tensor
     camera: PerspectiveCamera
     robust_cost: RobustCost
 
     @property
-    def num_objects(self) -> int:
-        """M = C L, padding included."""
-        return self.w2d.shape[1] * self.w2d.shape[3]
+    def x3d(self) -> Tensor:
+        """(3, C, N, L), metres."""
+        return self.points[:3]
+
+    @property
+    def x2d(self) -> Tensor:
+        """(2, C, N, L), pixels."""
+        return self.points[3:5]
+
+    @property
+    def w2d(self) -> Tensor:
+        """(2, C, N, L)."""
+        return self.points[5:]
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """C and L, padding included."""
+        return self.points.shape[1], self.points.shape[3]
 
     def repeated(self, copies: int, layout: Layout) -> PackedProblem:
         """As many copies one after the other, which are packed in this layout."""
+        if copies == 1:
+            return self
         return PackedProblem(
-            *(layout.repeated(planes, copies) for planes in self[:3]),
+            layout.repeated(self.points, copies),
             self.camera.repeated(copies, layout),
             self.robust_cost.repeated(copies, layout),
         )
@@ -50,12 +63,13 @@ class PackedProblem(NamedTuple):
     def rows(self, rows: slice) -> PackedProblem:
         """Some of the rows."""
         return PackedProblem(
-            self.x3d[:, rows],
-            self.x2d[:, rows],
-            self.w2d[:, rows],
-            self.camera.rows(rows),
-            self.robust_cost.rows(rows),
+            self.points[:, rows], self.camera.rows(rows), self.robust_cost.rows(rows)
         )
+
+
+def point_planes(x3d: Tensor, x2d: Tensor, w2d: Tensor) -> Tensor:
+    """Correspondences (B, N, 3), (B, N, 2), (B, N, 2) one number after the other: (7, B, N)."""
+    return torch.cat([numbers.permute(2, 0, 1) for numbers in (x3d, x2d, w2d)])
 
 
 class QuadraticModel(NamedTuple):
@@ -103,14 +117,22 @@ class CostGradient(NamedTuple):
     delta: Tensor
 
 
-def pack_transform(pose: Tensor, layout: Layout) -> Tensor:
-    """Rotation and translation of one pose an object: (M, P), padded -> (3, 4, C, 1, L)."""
-    return layout.in_rows(_transform(pose)).unsqueeze(-2)
+def stored(tensor: Tensor) -> Tensor:
+    """The same numbers, which a compiler has to write down.
+
+    What is computed per pose and then read per point it would compute again for each point.
+    """
+    return tensor.as_strided(tensor.shape, tensor.stride())
+
+
+def pack_transform(pose: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Rotation and translation of one pose an object: (M, P) -> (3, 4, C, 1, L) with M = C L."""
+    return stored(_transform(pose)).unflatten(-1, grid).unsqueeze(-2)
 
 
 def pack_transforms(pose: Tensor) -> Tensor:
-    """Of many poses an object, objects in rows: (K, B, P) -> (3, 4, B, 1, K)."""
-    return _transform(pose).mT.contiguous().unsqueeze(-2)
+    """Of many poses an object, objects in rows: (B, P, K) -> (3, 4, B, 1, K)."""
+    return stored(_transform(pose.mT)).unsqueeze(-2)
 
 
 def cost(problem: PackedProblem, transform: Tensor) -> Tensor:
@@ -206,7 +228,7 @@ def _camera_points(problem: PackedProblem, transform: Tensor) -> list[Tensor]:
 def _by_x3d(problem: PackedProblem, transform: Tensor, by_point: list[Tensor]) -> Tensor:
     """Sum over poses of R^T times the derivatives by R x3d + t: (3, B, N)."""
     if _in_one_loop(problem):
-        return torch.stack([_dot(transform[:, axis], by_point).sum(-1) for axis in range(3)])
+        return torch.stack([dot(transform[:, axis], by_point).sum(-1) for axis in range(3)])
     pairs = zip(by_point, transform, strict=True)
     return sum(plane @ row[:3, :, 0].permute(1, 2, 0) for plane, row in pairs).permute(2, 0, 1)
 
@@ -223,7 +245,7 @@ def _in_one_loop(problem: PackedProblem) -> bool:
 
 def _rotated(problem: PackedProblem, transform: Tensor) -> list[Tensor]:
     """R x3d as three planes."""
-    return [_dot(row[:3], problem.x3d) for row in transform]
+    return [dot(row[:3], problem.x3d) for row in transform]
 
 
 def _moved(rotated: list[Tensor], transform: Tensor) -> list[Tensor]:
@@ -231,7 +253,7 @@ def _moved(rotated: list[Tensor], transform: Tensor) -> list[Tensor]:
     return [plane + row[3] for plane, row in zip(rotated, transform, strict=True)]
 
 
-def _dot(first: Tensor, second: Tensor | list[Tensor]) -> Tensor:
+def dot(first: Tensor, second: Tensor | list[Tensor]) -> Tensor:
     """Sum over three planes of products."""
     return first[0] * second[0] + first[1] * second[1] + first[2] * second[2]
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import torch
 from torch import Tensor, nn
 
 from .backend import Backend, select_backend
 from .differentiable_cost import differentiable_cost
 from .kernels import PackedProblem
-from .lm_solver import LMResult, move_origin, move_result
+from .lm_result import LMResult, move_origin, move_result
 from .monte_carlo import Posterior
 from .pose import finite_poses, pose_type
 from .problem import PnPProblem
@@ -129,13 +127,18 @@ class EProPnP(nn.Module):
             Poses (K + 1, B, P), their costs (K + 1, B), the samples' log proposal density (K, B),
             and whether an object and all its numbers are sound, (B,) bool. The others' are finite.
         """
-        evaluate = partial(backend.cost_of, rows)
+
+        def evaluate(poses: Tensor) -> Tensor:
+            by_object = poses.permute(1, 2, 0).contiguous()
+            return backend.cost_of_poses(rows, by_object, backend.points_per_block).mT
+
         poses, cost, log_proposal = SAMPLERS[self.sampler](
             evaluate, result.pose, result.covariance, num_samples, self.num_iter, generator
         )
         if pose_gt is not None:
             poses = torch.cat((poses, pose_gt[None]))
-            cost = torch.cat((cost, evaluate(pose_gt[None])))
+            # Compilers treat a size of one as a case of its own.
+            cost = torch.cat((cost, evaluate(pose_gt.expand(2, -1, -1))[:1]))
         poses, finite = finite_poses(poses)
         sound = finite.all(0) & all_finite(cost, 0) & all_finite(log_proposal, 0) & result.valid
         cost, log_proposal = (

@@ -29,37 +29,23 @@ class Layout:
 
     lanes: int | None = None
 
-    def objects(self, tensor: Tensor, copies: int = 1) -> Tensor:
-        """Numbers per object: (B, ...) -> (..., C, 1, L).
+    def objects(self, tensor: Tensor) -> Tensor:
+        """Numbers per object: (B, ...) -> (..., C, 1, L)."""
+        return self.rows(tensor.movedim(0, -1))[..., None, :]
 
-        Args:
-            tensor: (B, ...).
-            copies: how many times to repeat the batch.
-        """
-        planes = tensor.movedim(0, -1)
-        if copies > 1:
-            planes = planes.repeat(*[1] * (planes.ndim - 1), copies)
-        return self.rows(planes)[..., None, :]
-
-    def points(self, tensor: Tensor) -> Tensor:
-        """Coordinates of points: (B, N, D) -> (D, C, N, L)."""
-        return self.rows(tensor.permute(2, 1, 0)).transpose(1, 2).contiguous()
+    def points(self, planes: Tensor) -> Tensor:
+        """Coordinates of points: (D, B, N) -> (D, C, N, L)."""
+        if self.lanes is None:
+            return planes.mT.contiguous()[:, None]
+        padded = pad(planes, (0, 0, 0, self._padding(planes.shape[1])))
+        return padded.unflatten(1, (-1, self.lanes)).mT.contiguous()
 
     def rows(self, tensor: Tensor) -> Tensor:
         """(..., B) -> (..., C, L), contiguous."""
         if self.lanes is None:
-            return self.in_rows(tensor.contiguous())
-        batch = tensor.shape[-1]
-        # Compilers treat a size of one as a case of its own: there are always two padded rows.
-        fewest = 2 * self.lanes if self.lanes > 1 else 0
-        padding = max(-batch % self.lanes, fewest - batch)
-        return self.in_rows(pad(tensor, (0, padding)).contiguous())
-
-    def in_rows(self, tensor: Tensor) -> Tensor:
-        """(..., M) -> (..., C, L), where the padding is there already."""
-        return (
-            tensor.unsqueeze(-2) if self.lanes is None else tensor.unflatten(-1, (-1, self.lanes))
-        )
+            return tensor.contiguous().unsqueeze(-2)
+        padded = pad(tensor, (0, self._padding(tensor.shape[-1]))).contiguous()
+        return padded.unflatten(-1, (-1, self.lanes))
 
     def repeated(self, planes: Tensor, copies: int) -> Tensor:
         """Packed planes (..., C, N, L) several times, objects of the first copy first."""
@@ -69,6 +55,12 @@ class Layout:
     def unpack_points(self, tensor: Tensor, batch: int) -> Tensor:
         """The inverse of ``points``: (D, C, N, L) -> (B, N, D)."""
         return tensor.transpose(1, 2).flatten(2)[..., :batch].permute(2, 1, 0)
+
+    def _padding(self, batch: int) -> int:
+        """Objects that are missing in the last row."""
+        # Compilers treat a size of one as a case of its own: there are always two padded rows.
+        fewest = 2 * self.lanes if self.lanes > 1 else 0
+        return max(-batch % self.lanes, fewest - batch)
 
 
 OBJECT_ROWS = Layout(lanes=1)

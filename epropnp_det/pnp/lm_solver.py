@@ -2,47 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from .backend import select_backend
 from .kernels import PackedProblem
-from .pose import finite_poses, pose_type_of, rotate
+from .lm_result import LMResult, move_origin, move_result
+from .pose import finite_poses, pose_type_of
 from .problem import PnPProblem
-from .tensor_batch import TensorBatch, all_finite, check_shape, full_precision
+from .tensor_batch import check_shape, full_precision
 from .trust_region import RIDGE, State, solve
 
-MIN_INFORMATION = 1e-8
-"""A parameter with less (a deviation above 10 km) is not determined by the points. Far less than
-the ridge: early in training weights are small, and the loss must still see such objects."""
-
-
-@dataclass(frozen=True, eq=False)
-class LMResult(TensorBatch):
-    """Where the solver ended.
-
-    Attributes:
-        pose: (B, P), always finite; metres, and radians or a unit quaternion.
-        cost: (B,) at that pose.
-        covariance: (B, dof, dof), inverse of the normal matrix plus the ridge at that pose; the
-            identity where the object is not valid. Metres, and radians (4 DoF) or steps d of the
-            quaternion, which turn by 2 d radians (6 DoF).
-        valid: (B,) bool: the object's numbers are finite and its points determine the pose.
-        num_accepted: (B,) int: steps that were accepted.
-
-    Example:
-        >>> result = LMSolver()(problem, pose)  # those of the example of PnPProblem
-        >>> result.valid, result.covariance.shape, LMResult.cat([result, result]).pose.shape
-        (tensor([True]), torch.Size([1, 4, 4]), torch.Size([2, 4]))
-    """
-
-    pose: Tensor
-    cost: Tensor
-    covariance: Tensor
-    valid: Tensor
-    num_accepted: Tensor
+TIE = 1.0001
+"""Factor between costs that are as good as equal."""
 
 
 @dataclass(frozen=True)
@@ -90,37 +66,45 @@ class LMSolver:
             problem, mean = problem.centred()
             pose = move_origin(pose, mean)
         packed = problem.pack(select_backend(self.compile, problem.camera).layout)
-        result = self.solve_packed(packed, pose, usable)
+        result = self.solve_packed(packed, pose[None], usable)
         return result if mean is None else move_result(result, -mean)
 
-    def solve_packed(self, problem: PackedProblem, pose: Tensor, usable: Tensor) -> LMResult:
-        """As a call, where the numbers of all objects are finite and the poses (B, P) are poses.
+    def solve_packed(self, problem: PackedProblem, poses: Tensor, usable: Tensor) -> LMResult:
+        """From several poses of each object, of which the one with the least cost is kept.
 
         Args:
-            problem: in the layout of the solver's backend.
-            pose: (B, P).
+            problem: in the layout of the solver's backend, all numbers finite.
+            poses: (F, B, P).
             usable: (B,) bool: the objects that are meant.
         """
-        return _result(self.minimise(problem, pose), usable)
+        backend = select_backend(self.compile, problem.camera)
+        count, batch, _ = poses.shape
+        padded = pad(poses, (0, 0, 0, math.prod(problem.grid) - batch))
+        state = self.minimise(problem.repeated(count, backend.layout), padded.flatten(0, 1))
+        cost = state.model.cost.unflatten(0, padded.shape[:2])
+        # Where several come to the same optimum rounding must not choose: q or -q, for example.
+        first = (cost <= TIE * cost.amin(0)).byte().argmax(0)
+        objects = torch.arange(batch, device=poses.device)
+        best = first[:batch] * cost.shape[1] + objects
+        return backend.result_of(state.take(best), usable)
 
     def minimise(self, problem: PackedProblem, pose: Tensor, final_model: bool = True) -> State:
-        """The iterations alone, of as many objects as there are poses (M, P).
+        """The iterations alone, of all M objects, padding included.
 
         Args:
-            problem: in the layout of the solver's backend.
+            problem: packed.
             pose: (M, P).
             final_model: whether gradient and Hessian are wanted at the end; else only pose and cost
                 belong together.
         """
-        kind, objects = pose_type_of(pose), len(pose)
-        backend, decrease = select_backend(self.compile, problem.camera), self.min_relative_decrease
-        state, trial = backend.start(
-            kind, backend.layout, pose, problem.num_objects, self.initial_radius
-        )
+        kind, decrease = pose_type_of(pose), self.min_relative_decrease
+        backend = select_backend(self.compile, problem.camera)
+        state, trial = backend.start(kind, pose, problem.grid, self.initial_radius)
         for _ in range(self.num_iter):
-            state, trial = backend.iterate(kind, backend.layout, problem, state, trial, decrease)
-        state = backend.conclude(kind, problem, state, trial, decrease, final_model)
-        return state.first(objects)
+            state, trial = backend.iterate(kind, problem, state, trial, decrease)
+        if not final_model:
+            return backend.conclude_by_cost(problem, state, trial, decrease)
+        return backend.conclude(kind, problem, state, trial, decrease)
 
 
 @full_precision
@@ -157,69 +141,3 @@ def _undamped_step(problem: PnPProblem, pose: Tensor) -> Tensor:
     model = problem.quadratic_model(pose)
     # A cost that overflowed makes the step worthless, even where it is finite.
     return torch.stack(solve(model, RIDGE), dim=-1) + 0 * model.cost[:, None]
-
-
-def _result(state: State, usable: Tensor) -> LMResult:
-    """Covariance and validity at the end; objects whose numbers overflowed are given up."""
-    hessian = state.model.matrix()
-    ridge = RIDGE * torch.eye(hessian.shape[-1], dtype=hessian.dtype, device=hessian.device)
-    covariance = torch.linalg.inv_ex(hessian + ridge).inverse
-    return _finite_result(
-        LMResult(
-            state.pose,
-            state.model.cost,
-            covariance,
-            usable & _determines_pose(hessian),
-            state.num_accepted.clamp(min=0),
-        )
-    )
-
-
-def _determines_pose(hessian: Tensor) -> Tensor:
-    """(B,) bool: whether every direction in the tangent space carries information.
-
-    The squared pivots of the correlation matrix are the shares of a parameter's information that
-    the parameters before it do not explain; rounding alone leaves about one epsilon.
-    """
-    diagonal = hessian.diagonal(dim1=-2, dim2=-1)
-    informed = (diagonal > MIN_INFORMATION).all(-1)
-    root = diagonal.clamp(min=MIN_INFORMATION).rsqrt()
-    factor, failed = torch.linalg.cholesky_ex(hessian * root[..., None] * root[..., None, :])
-    smallest = factor.diagonal(dim1=-2, dim2=-1).square().amin(-1)
-    return informed & (failed == 0) & (smallest > 16 * torch.finfo(hessian.dtype).eps)
-
-
-def move_origin(pose: Tensor, offset: Tensor) -> Tensor:
-    """Poses (..., B, P) after the objects' origins moved by ``offset`` (B, 3) in their frames."""
-    moved = pose[..., :3] + rotate(pose, offset[:, None])[..., 0, :]
-    return torch.cat((moved, pose[..., 3:]), dim=-1)
-
-
-def move_result(result: LMResult, offset: Tensor) -> LMResult:
-    """Pose and covariance after the origin moved: the translation takes part in the rotation."""
-    rotated = rotate(result.pose, offset[:, None])[:, 0]
-    size = result.covariance.shape[-1]
-    axes = torch.eye(size, dtype=offset.dtype, device=offset.device)
-    transport = axes.repeat(len(offset), 1, 1)
-    for i in range(3):
-        columns = pose_type_of(result.pose).rotation_gradient(list(axes[i, :3]), rotated.unbind(-1))
-        transport[:, i, 3:] = torch.stack(columns, dim=-1)
-    return _finite_result(
-        LMResult(
-            move_origin(result.pose, offset),
-            result.cost,
-            transport @ result.covariance @ transport.mT,
-            result.valid,
-            result.num_accepted,
-        )
-    )
-
-
-def _finite_result(result: LMResult) -> LMResult:
-    """Give up objects whose numbers overflowed."""
-    pose, finite = finite_poses(result.pose)
-    finite = finite & result.cost.isfinite() & all_finite(result.covariance.flatten(1))
-    valid = result.valid & finite
-    identity = torch.eye(result.covariance.shape[-1], dtype=pose.dtype, device=pose.device)
-    covariance = torch.where(valid[:, None, None], result.covariance, identity)
-    return LMResult(pose, result.cost, covariance, valid, result.num_accepted)

@@ -11,7 +11,7 @@ from torch import Tensor
 from . import kernels
 from .camera import PerspectiveCamera
 from .cost import RobustCost
-from .kernels import PackedProblem, QuadraticModel
+from .kernels import PackedProblem, QuadraticModel, point_planes
 from .layout import OBJECT_ROWS, Layout
 from .pose import PoseType, pose_type_of, rotate
 from .tensor_batch import TensorBatch, all_finite, check_shape, full_precision
@@ -24,16 +24,27 @@ class CentredObjects(NamedTuple):
     rotation are nearly independent, for the solver and for the sampler.
 
     Attributes:
-        problem: with the objects' origins at the means of their points, and all numbers finite.
-        rows: the same, packed with one object a row.
+        rows: packed with one object a row, with the objects' origins at the means of their points,
+            and all numbers finite.
+        camera: of the same objects.
+        robust_cost: of the same objects.
         usable: (B,) bool: the objects whose numbers were all finite.
         mean: (B, 3) of their points, metres.
     """
 
-    problem: PnPProblem
     rows: PackedProblem
+    camera: PerspectiveCamera
+    robust_cost: RobustCost
     usable: Tensor
     mean: Tensor
+
+    def pack(self, layout: Layout) -> PackedProblem:
+        """The same objects in another layout."""
+        return PackedProblem(
+            layout.points(self.rows.points.squeeze(-1)),
+            self.camera.packed(layout),
+            self.robust_cost.packed(layout),
+        )
 
 
 class NormalEquations(NamedTuple):
@@ -130,9 +141,7 @@ class PnPProblem(TensorBatch):
     def pack(self, layout: Layout) -> PackedProblem:
         """The same numbers, laid out for computing."""
         return PackedProblem(
-            layout.points(self.x3d),
-            layout.points(self.x2d),
-            layout.points(self.w2d),
+            layout.points(point_planes(self.x3d, self.x2d, self.w2d)),
             self.camera.packed(layout),
             self.robust_cost.packed(layout),
         )
@@ -151,10 +160,14 @@ class PnPProblem(TensorBatch):
     @torch.no_grad()
     def centred_objects(self) -> CentredObjects:
         """Centre the objects and put harmless numbers in place of those that are not finite."""
-        problem, mean = self.detach().centred()
-        usable = problem.usable()
-        problem = problem.masked(usable)
-        return CentredObjects(problem, problem.pack(OBJECT_ROWS), usable, mean)
+        planes = point_planes(self.x3d, self.x2d, self.w2d)
+        mean = planes[:3].sum(-1) / max(self.num_points, 1)
+        planes[:3] -= mean[..., None]
+        usable = self.camera.usable() & self.robust_cost.usable() & all_finite(planes, (0, 2))
+        points = OBJECT_ROWS.points(torch.where(usable[:, None], planes, 0))
+        camera, robust_cost = (x.masked(usable) for x in (self.camera, self.robust_cost.detach()))
+        rows = PackedProblem(points, camera.packed(OBJECT_ROWS), robust_cost.packed(OBJECT_ROWS))
+        return CentredObjects(rows, camera, robust_cost, usable, mean.mT)
 
     def residuals(self, pose: Tensor) -> Tensor:
         """Weighted reprojection errors, not robust-scaled (EPro-PnP, arXiv 2203.13254, section 3).
@@ -188,7 +201,9 @@ class PnPProblem(TensorBatch):
         """
         kind, samples = pose_type_of(pose), pose[None].flatten(0, -3)
         check_shape("pose", samples, ("K", len(self), kind.dim))
-        total = kernels.cost(self.pack(OBJECT_ROWS), kernels.pack_transforms(samples))
+        total = kernels.cost(
+            self.pack(OBJECT_ROWS), kernels.pack_transforms(samples.permute(1, 2, 0))
+        )
         return total.mT.reshape(pose.shape[:-1])
 
     @full_precision
@@ -232,4 +247,4 @@ class PnPProblem(TensorBatch):
         kind = pose_type_of(pose)
         check_shape("pose", pose, (len(self), kind.dim))
         layout = Layout()
-        return kind, self.pack(layout), kernels.pack_transform(pose, layout)
+        return kind, self.pack(layout), kernels.pack_transform(pose, (1, len(self)))

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from .backend import Backend, select_backend
 from .kernels import PackedProblem
-from .lm_solver import LMResult, LMSolver, move_origin, move_result
+from .lm_result import LMResult, move_origin, move_result
+from .lm_solver import LMSolver
 from .pose import finite_poses, pose_type
 from .problem import CentredObjects, PnPProblem
 from .sobol import scrambled_sobol
@@ -20,9 +20,6 @@ from .tensor_batch import check_shape, full_precision, keep_objects
 GUESS_POINTS = 8
 """Points of a subset that make and judge the guess, spread evenly over it."""
 
-FINALIST_ITER = 2
-"""Iterations that show which finalist is the best."""
-
 
 @dataclass(frozen=True)
 class RandomSampleSolver:
@@ -30,7 +27,7 @@ class RandomSampleSolver:
 
     The paper solves every subset and takes the pose that fits all points best. Here most subsets
     are dropped after the guess, whose cost shows a wrong rotation, and several poses compete on all
-    points for a while: less work finds the global optimum more often.
+    points to the end: less work finds the global optimum more often.
 
     Attributes:
         dof: degrees of freedom of the pose, 4 or 6.
@@ -39,7 +36,7 @@ class RandomSampleSolver:
         num_solved: subsets to go on with, those whose guess fits best.
         num_iter: Levenberg-Marquardt iterations on each of them.
         num_finalists: solutions to go on with, those that fit all points best.
-        refine: solver on all points, from the best of them. The objects are centred anyway.
+        refine: solver on all points, from each of them. The objects are centred anyway.
         compile: compile the inner loops at first use, which takes some minutes, once; those of
             ``refine`` too.
 
@@ -56,9 +53,9 @@ class RandomSampleSolver:
     dof: int = 4
     num_proposals: int = 64
     num_points: int = 16
-    num_solved: int = 24
-    num_iter: int = 4
-    num_finalists: int = 4
+    num_solved: int = 16
+    num_iter: int = 5
+    num_finalists: int = 2
     refine: LMSolver = field(default_factory=LMSolver)
     compile: bool = False
 
@@ -101,93 +98,47 @@ class RandomSampleSolver:
         generator: torch.Generator | None = None,
     ) -> LMResult:
         """As a call, of centred objects and poses of theirs. Autocast has to be off."""
-        problem, rows, usable, _ = objects
-        poses = self._solve_subsets(problem, rows, generator)
+        backend = select_backend(self.compile, objects.camera)
+        poses = self._solve_subsets(objects.rows, backend, generator)
         if pose_extra is not None:
-            poses = torch.cat((poses, finite_poses(pose_extra)[0][None]))
-        backend = self._backend(problem)
-        packed = problem.pack(backend.layout)
-        pose = self._elect(poses, rows, packed, backend)
-        return replace(self.refine, compile=self.compile).solve_packed(packed, pose, usable)
+            poses = torch.cat((poses, finite_poses(pose_extra)[0][:, None]), dim=1)
+        cost = backend.cost_of_poses(objects.rows, poses.mT.contiguous(), backend.points_per_block)
+        finalists = _take(poses, _best(cost, self.num_finalists)).transpose(0, 1)
+        refine = replace(self.refine, compile=self.compile)
+        return refine.solve_packed(objects.pack(backend.layout), finalists, objects.usable)
 
     def _solve_subsets(
-        self, problem: PnPProblem, rows: PackedProblem, generator: torch.Generator | None
+        self, rows: PackedProblem, backend: Backend, generator: torch.Generator | None
     ) -> Tensor:
-        """Poses (S, B, P) of the best subsets of centred objects, which also come in rows."""
-        points, poses = self._guess(problem, rows, generator)
-        subsets = _subsets(problem, rows, points, self._backend(problem))
-        state = self._solver(self.num_iter).minimise(
-            subsets, poses.flatten(0, 1), final_model=False
-        )
+        """Poses (B, S, P) of the best subsets."""
+        points, poses = self._guess(rows, backend, generator)
+        subsets = gather(rows, points)
+        solver = LMSolver(self.num_iter, compile=self.compile)
+        state = solver.minimise(subsets, poses.flatten(0, 1), final_model=False)
         return state.pose.unflatten(0, poses.shape[:2])
 
     def _guess(
-        self, problem: PnPProblem, rows: PackedProblem, generator: torch.Generator | None
+        self, rows: PackedProblem, backend: Backend, generator: torch.Generator | None
     ) -> tuple[Tensor, Tensor]:
-        """The subsets that are worth solving, (n, S, B), and poses (S, B, P) to begin with."""
-        backend, kind = self._backend(problem), pose_type(self.dof)
-        points = draw_points(problem.w2d.mean(-1), self.num_proposals, self.num_points, generator)
-        few = _subsets(problem, rows, points[:: max(len(points) // GUESS_POINTS, 1)], backend)
+        """The subsets that are worth solving, (B, n, S), and poses (B, S, P) to begin with."""
+        weight = rows.w2d.mean(0).squeeze(-1)
+        points = draw_points(weight, self.num_proposals, self.num_points, generator)
+        few = gather(rows, points[:, :: max(points.shape[1] // GUESS_POINTS, 1)])
         # The same rotations for all objects: what one gets does not depend on its neighbours.
-        uniform = scrambled_sobol(
-            self.num_proposals,
-            self.dof - 3,
-            1,
-            generator,
-            problem.x3d.dtype,
-            problem.device,
+        (uniform,) = scrambled_sobol(
+            self.num_proposals, self.dof - 3, 1, generator, weight.dtype, weight.device
         )
-        uniform = uniform[0].repeat_interleave(len(problem), dim=1)
-        pose = backend.guess(kind, few, backend.layout.rows(uniform))
-        cost = backend.cost(few, backend.pack_transform(pose, backend.layout)).flatten()
-        pose, cost = (
-            x[: uniform.shape[1]].unflatten(0, (self.num_proposals, -1)) for x in (pose, cost)
-        )
+        pose, cost = backend.guess(pose_type(self.dof), few, uniform)
         best = _best(cost, self.num_solved)
-        return points.take_along_dim(best[None], dim=1), _take(pose, best)
-
-    def _elect(
-        self, poses: Tensor, rows: PackedProblem, packed: PackedProblem, backend: Backend
-    ) -> Tensor:
-        """The best (B, P) of poses (S, B, P), for the same objects in either layout."""
-        batch = poses.shape[1]
-        poses = _take(poses, _best(backend.cost_of(rows, poses), self.num_finalists))
-        count = len(poses)
-        if count == 1:
-            return poses[0]
-        poses = pad(poses, (0, 0, 0, packed.num_objects - batch)).flatten(0, 1)
-        repeated = packed.repeated(count, backend.layout)
-        state = self._solver(FINALIST_ITER).minimise(repeated, poses, final_model=False)
-        poses, cost = (
-            values.unflatten(0, (count, -1))[:, :batch] for values in (state.pose, state.model.cost)
-        )
-        return _take(poses, _best(cost, 1))[0]
-
-    def _backend(self, problem: PnPProblem) -> Backend:
-        return select_backend(self.compile, problem.camera)
-
-    def _solver(self, num_iter: int) -> LMSolver:
-        return LMSolver(num_iter, compile=self.compile)
-
-
-def _subsets(
-    problem: PnPProblem, rows: PackedProblem, points: Tensor, backend: Backend
-) -> PackedProblem:
-    """Problems of S * B objects, first subsets first, from points (n, S, B) of objects in rows."""
-    layout, copies = backend.layout, points.shape[1]
-    return PackedProblem(
-        *gather((rows.x3d, rows.x2d, rows.w2d), points, layout),
-        problem.camera.packed(layout, copies),
-        problem.robust_cost.packed(layout, copies),
-    )
+        return points.gather(2, best[:, None].expand(-1, points.shape[1], -1)), _take(pose, best)
 
 
 def _best(cost: Tensor, count: int) -> Tensor:
-    """Which of the costs (S, B) are the least: (min(count, S), B)."""
+    """Which of the costs (B, S) are the least, in ascending order: (B, min(count, S))."""
     cost = cost.nan_to_num(nan=float("inf"))
-    return cost.topk(min(count, len(cost)), dim=0, largest=False, sorted=False).indices
+    return cost.topk(min(count, cost.shape[1]), largest=False).indices
 
 
 def _take(poses: Tensor, index: Tensor) -> Tensor:
-    """Poses (S, B, P) at indices (K, B): (K, B, P)."""
-    return poses.take_along_dim(index[..., None], dim=0)
+    """Poses (B, S, P) at indices (B, K): (B, K, P)."""
+    return poses.gather(1, index[..., None].expand(-1, -1, poses.shape[-1]))

@@ -56,16 +56,20 @@ class TensorBatch:
             index = torch.tensor([operator.index(index)])
         return self._map(lambda tensor, dim: tensor[(slice(None),) * dim + (index,)])
 
-    def packed(self, layout: Layout, copies: int = 1) -> Self:
-        """The batch, repeated, with fields (B, ...) laid out for computing, (..., C, 1, L).
+    def packed(self, layout: Layout) -> Self:
+        """The batch with fields (B, ...) laid out for computing, (..., C, 1, L).
 
         Only the methods that say so work on it.
         """
-        return self._unchecked(lambda tensor: layout.objects(tensor, copies))
+        return self._unchecked(layout.objects)
 
     def repeated(self, copies: int, layout: Layout) -> Self:
         """A packed copy several times, one after the other."""
         return self._unchecked(lambda tensor: layout.repeated(tensor, copies))
+
+    def in_lanes(self, lanes: int) -> Self:
+        """A copy packed with an object in a row, for several lanes: (..., B, 1, lanes)."""
+        return self._unchecked(lambda tensor: tensor.repeat(*[1] * (tensor.ndim - 1), lanes))
 
     def rows(self, rows: slice) -> Self:
         """Some of the rows of a packed copy."""

@@ -6,10 +6,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from .kernels import PackedProblem, QuadraticModel, cost, pack_transform, quadratic_model
-from .layout import Layout
 from .pose import PoseType, finite_poses
 
 RIDGE = 1e-5
@@ -33,11 +31,13 @@ class State(NamedTuple):
     shrink: Tensor
     num_accepted: Tensor
 
-    def first(self, count: int) -> State:
-        """The first ``count`` objects."""
-        model = QuadraticModel(*(part[..., :count] for part in self.model))
-        rest = (self.radius[:count], self.shrink[:count], self.num_accepted[:count])
-        return State(self.pose[:count], model, *rest)
+    def take(self, index: Tensor) -> State:
+        """Some of the objects."""
+        return State(
+            self.pose[index],
+            QuadraticModel(*(part[..., index] for part in self.model)),
+            *(part[index] for part in (self.radius, self.shrink, self.num_accepted)),
+        )
 
 
 class Trial(NamedTuple):
@@ -55,7 +55,7 @@ class Trial(NamedTuple):
 
 
 def start(
-    kind: PoseType, layout: Layout, pose: Tensor, num_objects: int, radius: float
+    kind: PoseType, pose: Tensor, grid: tuple[int, int], radius: float
 ) -> tuple[State, Trial]:
     """A state worse than any, and the poses to begin with as its first trial.
 
@@ -64,12 +64,11 @@ def start(
 
     Args:
         kind: pose type.
-        layout: of the problem.
-        pose: (up to M, P); what is no pose is replaced.
-        num_objects: M, padding included.
+        pose: (M, P); what is no pose is replaced.
+        grid: C and L of the problem, which make M.
         radius: of the trust region where the poses are.
     """
-    pose = finite_poses(pad(pose, (0, 0, 0, num_objects - len(pose))))[0].mT.contiguous().mT
+    pose = finite_poses(pose)[0].mT.contiguous().mT
     each = torch.ones_like(pose[:, 0])
     worst = 0.5 * torch.finfo(pose.dtype).max * each
     entries = kind.dof * (kind.dof + 1) // 2
@@ -78,10 +77,11 @@ def start(
     )
     num_accepted = torch.full_like(each, -1, dtype=torch.int)
     state = State(pose, model, radius / 3 * each, 2 * each, num_accepted)
-    return state, Trial(pose, pack_transform(pose, layout), worst)
+    # Tensors of their own, or a compiler would make an ``iterate`` for those that are the same.
+    return state, Trial(pose.clone(), pack_transform(pose, grid), worst.clone())
 
 
-def next_trial(kind: PoseType, layout: Layout, state: State) -> Trial:
+def next_trial(kind: PoseType, state: State, grid: tuple[int, int]) -> Trial:
     """The minimum of the damped model: H + diag(clamp(diag H, 1e-6, 1e32) / radius + 1e-5)."""
     diagonal = state.model.diagonal()
     damping = list(diagonal.clamp(1e-6, 1e32) / state.radius + RIDGE)
@@ -90,7 +90,7 @@ def next_trial(kind: PoseType, layout: Layout, state: State) -> Trial:
     # (H + D) d = -g makes the predicted decrease -g.d - d.Hd/2 = (d.Dd - g.d)/2.
     damped = sum(d * s * s for d, s in zip(damping, step, strict=True))
     pose = kind.retract(state.pose, torch.stack(step).mT)
-    return Trial(pose, pack_transform(pose, layout), 0.5 * (damped - slope))
+    return Trial(pose, pack_transform(pose, grid), 0.5 * (damped - slope))
 
 
 def judge(state: State, trial: Trial, model: QuadraticModel, min_decrease: float) -> State:
@@ -111,32 +111,26 @@ def judge(state: State, trial: Trial, model: QuadraticModel, min_decrease: float
 
 
 def iterate(
-    kind: PoseType,
-    layout: Layout,
-    problem: PackedProblem,
-    state: State,
-    trial: Trial,
-    min_decrease: float,
+    kind: PoseType, problem: PackedProblem, state: State, trial: Trial, min_decrease: float
 ) -> tuple[State, Trial]:
     """Judge a trial and make the next one."""
     model = quadratic_model(kind, problem, trial.transform)
     state = judge(state, trial, model, min_decrease)
-    return state, next_trial(kind, layout, state)
+    return state, next_trial(kind, state, problem.grid)
 
 
 def conclude(
-    kind: PoseType,
-    problem: PackedProblem,
-    state: State,
-    trial: Trial,
-    min_decrease: float,
-    with_model: bool,
+    kind: PoseType, problem: PackedProblem, state: State, trial: Trial, min_decrease: float
 ) -> State:
-    """Judge the last trial; without a model only pose and cost belong together afterwards."""
-    if with_model:
-        model = quadratic_model(kind, problem, trial.transform)
-    else:
-        model = state.model._replace(cost=cost(problem, trial.transform).flatten())
+    """Judge the last trial."""
+    return judge(state, trial, quadratic_model(kind, problem, trial.transform), min_decrease)
+
+
+def conclude_by_cost(
+    problem: PackedProblem, state: State, trial: Trial, min_decrease: float
+) -> State:
+    """Judge the last trial; only its pose and its cost belong together afterwards."""
+    model = state.model._replace(cost=cost(problem, trial.transform).flatten())
     return judge(state, trial, model, min_decrease)
 
 

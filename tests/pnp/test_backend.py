@@ -1,3 +1,4 @@
+import math
 import os
 import shutil
 import warnings
@@ -18,8 +19,7 @@ from epropnp_det.pnp import (
     monte_carlo_pose_loss,
 )
 from epropnp_det.pnp.backend import EAGER, select_backend
-from epropnp_det.pnp.kernels import pack_transforms
-from epropnp_det.pnp.layout import OBJECT_ROWS, Layout
+from epropnp_det.pnp.layout import OBJECT_ROWS
 from epropnp_det.pnp.pose import YawPose, pose_type
 
 needs_compiler = pytest.mark.skipif(
@@ -77,8 +77,10 @@ def test_blocks_together_are_everything(make_problem, dof):
     problem, pose = make_problem(batch=5, num_points=300, dof=dof)
     poses = pose_type(dof).retract(pose, 0.01 * torch.randn(200, 5, dof, dtype=pose.dtype))
     packed = problem.pack(OBJECT_ROWS)
-    assert len(list(EAGER.blocks(packed, pack_transforms(poses)))) > 1
-    assert_close(EAGER.cost_of(packed, poses), problem.cost(poses))
+    poses_of_objects = poses.permute(1, 2, 0).contiguous()
+    for limit in (1, EAGER.points_per_block, None):
+        cost = EAGER.cost_of_poses(packed, poses_of_objects, limit)
+        assert_close(cost.mT, problem.cost(poses))
 
 
 @needs_compiler
@@ -89,15 +91,17 @@ def test_compiled_loops_equal_eager_ones(make_problem):
         warnings.simplefilter("error")
         for batch, num_points in ((3, 6), (40, 9)):
             problem, pose = make_problem(batch=batch, num_points=num_points)
-            poses = pose.expand(batch + 2, batch, 4)
+            poses = pose[..., None].repeat(1, 1, batch + 2)
             packed = problem.pack(OBJECT_ROWS)
-            assert_close(compiled.cost_of(packed, poses), EAGER.cost_of(packed, poses))
+            costs = [b.cost_of_poses(packed, poses, b.points_per_block) for b in (compiled, EAGER)]
+            assert_close(*costs)
             starts = []
             for b in (compiled, EAGER):
                 problem_of_b = problem.pack(b.layout)
-                count = problem_of_b.num_objects
-                start = b.start(YawPose, b.layout, pose, count, 30.0)
-                state, trial = b.iterate(YawPose, b.layout, problem_of_b, *start, 1e-3)
+                padded = pose.new_zeros(math.prod(problem_of_b.grid), 4)
+                padded[:batch] = pose
+                start = b.start(YawPose, padded, problem_of_b.grid, 30.0)
+                state, trial = b.iterate(YawPose, problem_of_b, *start, 1e-3)
                 starts.append((*state.model, trial.pose.mT, trial.predicted))
             for ours, expected in zip(*starts, strict=True):
                 assert_close(ours[..., :batch], expected)
@@ -107,9 +111,9 @@ def test_compiled_loops_equal_eager_ones(make_problem):
 def test_a_compiled_start_takes_any_numbers():
     """What is not finite must be seen in spite of a compiler that knows zero times anything."""
     compiled = select_backend(True, PerspectiveCamera(torch.eye(3)[None]))
-    given = torch.ones(70, YawPose.dim)
+    given = torch.ones(96, YawPose.dim)
     given[1, 0], given[2, 3], given[3, 1] = torch.nan, torch.inf, -torch.inf
-    starts = [b.start(YawPose, Layout(32), given, 96, 30.0) for b in (compiled, EAGER)]
+    starts = [b.start(YawPose, given, (3, 32), 30.0) for b in (compiled, EAGER)]
     assert torch.equal(starts[0][0].pose, starts[1][0].pose)
     assert_close(starts[0][1].transform, starts[1][1].transform)
 

@@ -12,7 +12,7 @@ layouts = pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 @pytest.mark.parametrize("batch", [0, 1, 4, 9])
 def test_points_come_back(layout, batch):
     points = torch.randn(batch, 5, 3)
-    packed = layout.points(points)
+    packed = layout.points(points.permute(2, 0, 1))
     assert packed.shape[0] == 3 and packed.shape[2] == 5
     assert packed.is_contiguous()
     assert torch.equal(layout.unpack_points(packed, batch), points)
@@ -22,7 +22,7 @@ def test_points_come_back(layout, batch):
 def test_points_and_objects_lie_side_by_side(layout):
     """A number of an object meets all of its points, and nobody else's."""
     points, scale = torch.randn(9, 5, 2), torch.randn(9)
-    product = layout.points(points) * layout.objects(scale)
+    product = layout.points(points.permute(2, 0, 1)) * layout.objects(scale)
     assert torch.equal(layout.unpack_points(product, 9), points * scale[:, None, None])
 
 

@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from epropnp_det.pnp.layout import OBJECT_ROWS, Layout
+from epropnp_det.pnp import PnPProblem, kernels
+from epropnp_det.pnp.layout import OBJECT_ROWS
 from epropnp_det.pnp.subsets import draw_points, gather, inclusion
 
 WEIGHTS = torch.tensor([[1.0] * 10, [100.0, 30, *[1.0] * 8], [0.0] * 5 + [1.0] * 5]).double()
@@ -22,23 +23,23 @@ def test_inclusion_does_not_lose_light_points_beside_heavy_ones():
 def test_points_are_drawn_as_often_as_they_should_be():
     """The running sum is cut evenly, so that no count is further off than one."""
     points = draw_points(WEIGHTS, 200, 4)
-    assert points.shape == (4, 200, 3)
+    assert points.shape == (3, 4, 200)
     weights = WEIGHTS + 1e-3 * WEIGHTS.mean(-1, keepdim=True)  # a little for all
     for b, chances in enumerate(inclusion(weights, 4)):
-        counts = points[..., b].flatten().bincount(minlength=10)
+        counts = points[b].flatten().bincount(minlength=10)
         assert (counts - 200 * chances).abs().max() < 1 + 1e-6
 
 
 def test_neighbours_in_a_subset_are_drawn_independently():
     """Each interval is shuffled on its own: two halves go together a quarter of the time."""
-    points = draw_points(torch.ones(1, 4, dtype=torch.float64), 4000, 2)[..., 0]
+    (points,) = draw_points(torch.ones(1, 4, dtype=torch.float64), 4000, 2)
     both = ((points[0] == 0) & (points[1] == 2)).double().mean()
     assert abs(both - 0.25) < 0.03
 
 
 def test_no_subset_has_a_heavy_point_often():
     points = draw_points(WEIGHTS, 50, 4)
-    assert (points == 0).sum(0).max() <= 2
+    assert (points == 0).sum(1).max() <= 2
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -48,22 +49,29 @@ def test_indices_are_in_range_for_any_weight(dtype, value):
     weight[1] = torch.linspace(0, 1, 30)
     points = draw_points(weight, 8, 16)
     assert points.min() >= 0 and points.max() <= 29
-    assert len(points[..., 1].unique()) > 16
+    assert len(points[1].unique()) > 16
 
 
 def test_few_points_are_all_taken():
     points = draw_points(torch.ones(2, 3), 5, 16)
-    assert torch.equal(points, torch.arange(3).int()[:, None, None].expand(3, 5, 2))
-    assert draw_points(torch.ones(2, 0), 5, 16).shape == (0, 5, 2)
-    assert draw_points(torch.ones(0, 30), 5, 16).shape == (16, 5, 0)
+    assert torch.equal(points, torch.arange(3)[:, None].expand(2, 3, 5))
+    assert draw_points(torch.ones(2, 0), 5, 16).shape == (2, 0, 5)
+    assert draw_points(torch.ones(0, 30), 5, 16).shape == (0, 16, 5)
 
 
-@pytest.mark.parametrize("layout", [Layout(), Layout(lanes=4)])
-def test_gather_is_indexing(layout):
-    numbers = torch.randn(3, 10, 7)
-    points = draw_points(torch.rand(3, 10), 5, 4)
-    planes = OBJECT_ROWS.points(numbers).split((3, 4))
-    gathered = layout.unpack_points(torch.cat(gather(planes, points, layout)), 15)
+def test_gather_is_indexing(make_problem, make_camera, dof):
+    """And what belongs to an object meets all of its subsets."""
+    problem, pose = make_problem(batch=3, num_points=10, dof=dof, make_camera=make_camera)
+    points = draw_points(problem.w2d.mean(-1), 5, 4)
+    subsets = gather(problem.pack(OBJECT_ROWS), points)
+    poses = pose[:, None].expand(-1, 5, -1).flatten(0, 1)
+    cost = kernels.cost(subsets, kernels.pack_transform(poses, subsets.grid))
     for b in range(3):
         for s in range(5):
-            assert torch.equal(gathered[s * 3 + b], numbers[b, points[:, s, b]])
+            chosen = points[b, :, s]
+            assert torch.equal(subsets.x3d[:, b, :, s].mT, problem.x3d[b, chosen])
+            numbers = (
+                tensor[b : b + 1, chosen] for tensor in (problem.x3d, problem.x2d, problem.w2d)
+            )
+            part = PnPProblem(*numbers, problem.camera[b], problem.robust_cost[b])
+            assert_close(cost[b, s], part.cost(pose[b : b + 1])[0])

@@ -1,0 +1,113 @@
+"""What the solver returns: pose, covariance and whether they mean anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .pose import finite_poses, pose_type_of, rotate
+from .tensor_batch import TensorBatch, all_finite
+from .trust_region import RIDGE, State
+
+MIN_INFORMATION = 1e-8
+"""A parameter with less (a deviation above 10 km) is not determined by the points. Far less than
+the ridge: early in training weights are small, and the loss must still see such objects."""
+
+
+@dataclass(frozen=True, eq=False)
+class LMResult(TensorBatch):
+    """Where the solver ended.
+
+    Attributes:
+        pose: (B, P), always finite; metres, and radians or a unit quaternion.
+        cost: (B,) at that pose.
+        covariance: (B, dof, dof), inverse of the normal matrix plus the ridge at that pose; the
+            identity where the object is not valid. Metres, and radians (4 DoF) or steps d of the
+            quaternion, which turn by 2 d radians (6 DoF).
+        valid: (B,) bool: the object's numbers are finite and its points determine the pose.
+        num_accepted: (B,) int: steps that were accepted.
+
+    Example:
+        >>> result = LMSolver()(problem, pose)  # those of the example of PnPProblem
+        >>> result.valid, result.covariance.shape, LMResult.cat([result, result]).pose.shape
+        (tensor([True]), torch.Size([1, 4, 4]), torch.Size([2, 4]))
+    """
+
+    pose: Tensor
+    cost: Tensor
+    covariance: Tensor
+    valid: Tensor
+    num_accepted: Tensor
+
+
+def result_of(state: State, usable: Tensor) -> LMResult:
+    """Covariance and validity at the end; objects whose numbers overflowed are given up."""
+    hessian = state.model.matrix()
+    ridge = RIDGE * torch.eye(hessian.shape[-1], dtype=hessian.dtype, device=hessian.device)
+    covariance = torch.linalg.inv_ex(hessian + ridge).inverse
+    return _finite_result(
+        LMResult(
+            state.pose,
+            state.model.cost,
+            covariance,
+            usable & _determines_pose(hessian),
+            state.num_accepted.clamp(min=0),
+        )
+    )
+
+
+def _determines_pose(hessian: Tensor) -> Tensor:
+    """(B,) bool: whether every direction in the tangent space carries information.
+
+    The squared pivots of the correlation matrix are the shares of a parameter's information that
+    the parameters before it do not explain; rounding alone leaves about one epsilon.
+    """
+    information = _diagonal(hessian)
+    root = information.clamp(min=MIN_INFORMATION).rsqrt()
+    factor, failed = torch.linalg.cholesky_ex(hessian * root[..., None] * root[..., None, :])
+    smallest = _diagonal(factor).square().amin(-1)
+    informed = (information > MIN_INFORMATION).all(-1)
+    return informed & (failed == 0) & (smallest > 16 * torch.finfo(hessian.dtype).eps)
+
+
+def _diagonal(matrix: Tensor) -> Tensor:
+    """Of matrices (B, D, D): (B, D). The compiler has a deprecated call in ``Tensor.diagonal``."""
+    return torch.stack([matrix[:, i, i] for i in range(matrix.shape[-1])], dim=-1)
+
+
+def move_origin(pose: Tensor, offset: Tensor) -> Tensor:
+    """Poses (..., B, P) after the objects' origins moved by ``offset`` (B, 3) in their frames."""
+    moved = pose[..., :3] + rotate(pose, offset[:, None])[..., 0, :]
+    return torch.cat((moved, pose[..., 3:]), dim=-1)
+
+
+def move_result(result: LMResult, offset: Tensor) -> LMResult:
+    """Pose and covariance after the origin moved: the translation takes part in the rotation."""
+    rotated = rotate(result.pose, offset[:, None])[:, 0]
+    size = result.covariance.shape[-1]
+    axes = torch.eye(size, dtype=offset.dtype, device=offset.device)
+    transport = axes.repeat(len(offset), 1, 1)
+    for i in range(3):
+        columns = pose_type_of(result.pose).rotation_gradient(list(axes[i, :3]), rotated.unbind(-1))
+        transport[:, i, 3:] = torch.stack(columns, dim=-1)
+    return _finite_result(
+        LMResult(
+            move_origin(result.pose, offset),
+            result.cost,
+            transport @ result.covariance @ transport.mT,
+            result.valid,
+            result.num_accepted,
+        )
+    )
+
+
+def _finite_result(result: LMResult) -> LMResult:
+    """Give up objects whose numbers overflowed."""
+    pose, finite = finite_poses(result.pose)
+    finite = finite & result.cost.isfinite() & all_finite(result.covariance.flatten(1))
+    valid = result.valid & finite
+    identity = torch.eye(result.covariance.shape[-1], dtype=pose.dtype, device=pose.device)
+    covariance = torch.where(valid[:, None, None], result.covariance, identity)
+    return LMResult(pose, result.cost, covariance, valid, result.num_accepted)
