@@ -10,7 +10,7 @@ from .differentiable_cost import differentiable_cost
 from .kernels import PackedProblem
 from .lm_result import LMResult, move_origin, move_result
 from .monte_carlo import Posterior
-from .pose import finite_poses, pose_type
+from .pose import finite_poses, keep_poses, pose_type
 from .problem import PnPProblem
 from .random_sample import RandomSampleSolver
 from .samplers import SAMPLERS
@@ -136,11 +136,13 @@ class EProPnP(nn.Module):
             evaluate, result.pose, result.covariance, num_samples, self.num_iter, generator
         )
         if pose_gt is not None:
-            poses = torch.cat((poses, pose_gt[None]))
+            by_object = (poses.permute(1, 2, 0), pose_gt[..., None])
+            poses = torch.cat(by_object, dim=-1).permute(2, 0, 1)
             # Compilers treat a size of one as a case of its own.
             cost = torch.cat((cost, evaluate(pose_gt.expand(2, -1, -1))[:1]))
-        poses, finite = finite_poses(poses)
-        sound = finite.all(0) & all_finite(cost, 0) & all_finite(log_proposal, 0) & result.valid
+        finite = all_finite(poses, (0, 2))
+        poses = keep_poses(poses, finite)
+        sound = finite & all_finite(cost, 0) & all_finite(log_proposal, 0) & result.valid
         cost, log_proposal = (
             torch.where(sound, values, torch.zeros_like(values)) for values in (cost, log_proposal)
         )

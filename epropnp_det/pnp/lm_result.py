@@ -79,8 +79,11 @@ def _diagonal(matrix: Tensor) -> Tensor:
 
 def move_origin(pose: Tensor, offset: Tensor) -> Tensor:
     """Poses (..., B, P) after the objects' origins moved by ``offset`` (B, 3) in their frames."""
-    moved = pose[..., :3] + rotate(pose, offset[:, None])[..., 0, :]
-    return torch.cat((moved, pose[..., 3:]), dim=-1)
+    x, y, z = offset.unbind(-1)
+    moved = pose.clone()  # in the memory format of what may be many poses
+    for i, row in enumerate(pose_type_of(pose).rotation_rows(pose)):
+        moved[..., i] += row[0] * x + row[1] * y + row[2] * z
+    return moved
 
 
 def move_result(result: LMResult, offset: Tensor) -> LMResult:

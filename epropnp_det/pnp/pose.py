@@ -250,12 +250,16 @@ def finite_poses(pose: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         The poses, with unit quaternions, and (...) bool: which of them were poses.
     """
-    kind = pose_type_of(pose)
-    pose = kind.normalised(pose)
+    pose = pose_type_of(pose).normalised(pose)
     finite = all_finite(pose)
-    nominal = torch.zeros_like(pose)
-    nominal[..., kind.nominal_ones] = 1
-    return torch.where(finite[..., None], pose, nominal), finite
+    return keep_poses(pose, finite), finite
+
+
+def keep_poses(pose: Tensor, keep: Tensor) -> Tensor:
+    """Poses (..., P) where ``keep`` (...) is true, elsewhere the identity one metre in front."""
+    nominal = torch.zeros_like(pose[..., :1, :])
+    nominal[..., pose_type_of(pose).nominal_ones] = 1
+    return torch.where(keep[..., None], pose, nominal)
 
 
 def quaternion_tangents(quaternion: Tensor) -> Tensor:
