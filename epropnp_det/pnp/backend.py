@@ -40,6 +40,7 @@ class Backend:
     conclude: Callable[..., State]
     conclude_by_cost: Callable[..., State]
     result_of: Callable[..., LMResult]
+    move_result: Callable[[LMResult, Tensor], LMResult]
     guess: Callable[..., tuple[Tensor, Tensor]]
 
 
@@ -51,6 +52,7 @@ LOOPS = (
     trust_region.conclude,
     trust_region.conclude_by_cost,
     lm_result.result_of,
+    lm_result.move_result,
     subsets.guess,
 )
 

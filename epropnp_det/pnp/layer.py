@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from .backend import Backend, select_backend
 from .differentiable_cost import differentiable_cost
 from .kernels import PackedProblem
-from .lm_result import LMResult, move_origin, move_result
+from .lm_result import LMResult, move_origin
 from .monte_carlo import Posterior
 from .pose import finite_poses, keep_poses, pose_type
 from .problem import PnPProblem
@@ -101,7 +101,7 @@ class EProPnP(nn.Module):
         sound = sound & valid
         cost = differentiable_cost(cost, problem, objects.rows, poses, sound, backend)
         mean = keep_objects(objects.mean, result.valid)
-        result = move_result(result, -mean)
+        result = backend.move_result(result, -mean)
         return Posterior(
             mode=result.pose,
             covariance=result.covariance,

@@ -11,7 +11,7 @@ from torch.nn.functional import pad
 
 from .backend import select_backend
 from .kernels import PackedProblem
-from .lm_result import LMResult, move_origin, move_result
+from .lm_result import LMResult, move_origin
 from .pose import finite_poses, pose_type_of
 from .problem import PnPProblem
 from .tensor_batch import check_shape, full_precision
@@ -61,13 +61,13 @@ class LMSolver:
         pose, finite = finite_poses(pose_init)
         usable = problem.usable() & finite
         problem = problem.masked(usable)
-        mean = None
-        if self.centre:
-            problem, mean = problem.centred()
-            pose = move_origin(pose, mean)
-        packed = problem.pack(select_backend(self.compile, problem.camera).layout)
-        result = self.solve_packed(packed, pose[None], usable)
-        return result if mean is None else move_result(result, -mean)
+        backend = select_backend(self.compile, problem.camera)
+        if not self.centre:
+            return self.solve_packed(problem.pack(backend.layout), pose[None], usable)
+        problem, mean = problem.centred()
+        pose = move_origin(pose, mean)
+        result = self.solve_packed(problem.pack(backend.layout), pose[None], usable)
+        return backend.move_result(result, -mean)
 
     def solve_packed(self, problem: PackedProblem, poses: Tensor, usable: Tensor) -> LMResult:
         """From several poses of each object, of which the one with the least cost is kept.

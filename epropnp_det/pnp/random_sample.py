@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .backend import Backend, select_backend
 from .kernels import PackedProblem
-from .lm_result import LMResult, move_origin, move_result
+from .lm_result import LMResult, move_origin
 from .lm_solver import LMSolver
 from .pose import finite_poses, pose_type
 from .problem import CentredObjects, PnPProblem
@@ -35,7 +35,8 @@ class RandomSampleSolver:
         num_points: points per subset, drawn by their mean weight.
         num_solved: subsets to go on with, those whose guess fits best.
         num_iter: Levenberg-Marquardt iterations on each of them.
-        num_finalists: solutions to go on with, those that fit all points best.
+        num_finalists: solutions to go on with, those that fit all points best; None for 2, or 4
+            of 6 degrees of freedom, since rotations have more local optima than a yaw.
         refine: solver on all points, from each of them. The objects are centred anyway.
         compile: compile the inner loops at first use, which takes some minutes, once; those of
             ``refine`` too.
@@ -55,12 +56,14 @@ class RandomSampleSolver:
     num_points: int = 16
     num_solved: int = 16
     num_iter: int = 5
-    num_finalists: int = 2
+    num_finalists: int | None = None
     refine: LMSolver = field(default_factory=LMSolver)
     compile: bool = False
 
     def __post_init__(self) -> None:
         pose_type(self.dof)
+        if self.num_finalists is None:
+            object.__setattr__(self, "num_finalists", 2 if self.dof == 4 else 4)
         for name in ("num_proposals", "num_points", "num_solved", "num_finalists"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}.")
@@ -88,7 +91,8 @@ class RandomSampleSolver:
             check_shape("pose_extra", pose_extra, (len(problem), pose_type(self.dof).dim))
             pose_extra = move_origin(pose_extra.to(objects.mean.dtype), objects.mean)
         result = self.solve_centred(objects, pose_extra, generator)
-        return move_result(result, -keep_objects(objects.mean, result.valid))
+        backend = select_backend(self.compile, objects.camera)
+        return backend.move_result(result, -keep_objects(objects.mean, result.valid))
 
     @torch.no_grad()
     def solve_centred(
