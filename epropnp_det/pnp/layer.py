@@ -89,6 +89,11 @@ class EProPnP(nn.Module):
         valid = torch.ones(len(problem), dtype=torch.bool, device=problem.device)
         if pose_gt is not None:
             check_shape("pose_gt", pose_gt, (len(problem), pose_type(self.dof).dim))
+        if self.compile and len(problem) == 1:  # for a compiler one is a case of its own
+            pose_gt = None if pose_gt is None else pose_gt.repeat(2, 1)
+            twice = PnPProblem.cat([problem, problem])
+            return self.forward(twice, pose_gt, generator, mc_samples)[:1]
+        if pose_gt is not None:
             pose_gt, finite = finite_poses(pose_gt.detach().to(problem.x3d))
             valid = valid & finite
         objects = problem.centred_objects()

@@ -86,9 +86,13 @@ class RandomSampleSolver:
         Raises:
             ValueError: if ``pose_extra`` has another shape.
         """
-        objects = problem.centred_objects()
         if pose_extra is not None:
             check_shape("pose_extra", pose_extra, (len(problem), pose_type(self.dof).dim))
+        if self.compile and len(problem) == 1:  # for a compiler one is a case of its own
+            pose_extra = None if pose_extra is None else pose_extra.repeat(2, 1)
+            return self(PnPProblem.cat([problem, problem]), pose_extra, generator)[:1]
+        objects = problem.centred_objects()
+        if pose_extra is not None:
             pose_extra = move_origin(pose_extra.to(objects.mean.dtype), objects.mean)
         result = self.solve_centred(objects, pose_extra, generator)
         backend = select_backend(self.compile, objects.camera)

@@ -139,6 +139,7 @@ def test_traces_once_for_all_shapes(make_problem, with_compile):
         with torch._dynamo.config.patch(error_on_recompile=True):
             run(70, 33)
             run(2, 5)
+            run(1, 7)
 
 
 @pytest.mark.parametrize(("batch", "num_points"), [(0, 5), (1, 1), (2, 0), (1, 20)])
