@@ -3,7 +3,8 @@
 from .camera import PerspectiveCamera
 from .cost import CauchyCost, HuberCost
 from .layer import EProPnP
-from .lm_solver import LMResult, LMSolver, gauss_newton_step
+from .lm_result import LMResult
+from .lm_solver import LMSolver, gauss_newton_step
 from .loss import monte_carlo_pose_loss
 from .monte_carlo import Posterior
 from .opencv_camera import OpenCVCamera

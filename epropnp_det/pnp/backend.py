@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.fx.experimental import _config as shape_config
 
 from . import lm_result, many_poses, subsets, trust_region
 from .camera import PerspectiveCamera
@@ -107,7 +108,7 @@ class _Compiled:
                 return self._run(*args)
             self._called = True
             # Sizes that happen to be the same the first time are not the same for ever.
-            with torch.fx.experimental._config.patch(use_duck_shape=False):
+            with shape_config.patch(use_duck_shape=False):
                 return self._run(*args)
         except (torch._dynamo.exc.TorchDynamoException, torch._inductor.exc.InductorError) as error:
             reason = str(error).strip().splitlines()[0]

@@ -1,10 +1,11 @@
 """How numbers lie in memory while the layer computes.
 
 A number per point is a plane of shape (C, N, L): C rows, N points, L lanes. Long contiguous inner
-loops run over lanes, never over the 2, 3 or 4 coordinates, which are separate planes. Two uses:
+loops run over lanes, never over the 2, 3 or 4 coordinates, which are separate planes. Three uses:
 
 - many poses of each object: a row is an object and a lane is a pose, so that the correspondences,
   (B, N, 1), are read once for all poses;
+- several subsets of an object's points: a row is an object and a lane is a subset, with one pose;
 - one pose of each of many objects: a lane is an object. ``lanes`` of them make a row.
 """
 
@@ -31,7 +32,11 @@ class Layout:
 
     def objects(self, tensor: Tensor) -> Tensor:
         """Numbers per object: (B, ...) -> (..., C, 1, L)."""
-        return self.rows(tensor.movedim(0, -1))[..., None, :]
+        planes = tensor.movedim(0, -1)
+        if self.lanes is None:
+            return planes.contiguous()[..., None, None, :]
+        padded = pad(planes, (0, self._padding(planes.shape[-1]))).contiguous()
+        return padded.unflatten(-1, (-1, self.lanes))[..., None, :]
 
     def points(self, planes: Tensor) -> Tensor:
         """Coordinates of points: (D, B, N) -> (D, C, N, L)."""
@@ -39,13 +44,6 @@ class Layout:
             return planes.mT.contiguous()[:, None]
         padded = pad(planes, (0, 0, 0, self._padding(planes.shape[1])))
         return padded.unflatten(1, (-1, self.lanes)).mT.contiguous()
-
-    def rows(self, tensor: Tensor) -> Tensor:
-        """(..., B) -> (..., C, L), contiguous."""
-        if self.lanes is None:
-            return tensor.contiguous().unsqueeze(-2)
-        padded = pad(tensor, (0, self._padding(tensor.shape[-1]))).contiguous()
-        return padded.unflatten(-1, (-1, self.lanes))
 
     def repeated(self, planes: Tensor, copies: int) -> Tensor:
         """Packed planes (..., C, N, L) several times, objects of the first copy first."""

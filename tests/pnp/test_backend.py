@@ -78,6 +78,7 @@ def test_blocks_together_are_everything(make_problem, dof):
     poses = pose_type(dof).retract(pose, 0.01 * torch.randn(200, 5, dof, dtype=pose.dtype))
     packed = problem.pack(OBJECT_ROWS)
     poses_of_objects = poses.permute(1, 2, 0).contiguous()
+    assert EAGER.points_per_block < 5 * 300 * 200
     for limit in (1, EAGER.points_per_block, None):
         cost = EAGER.cost_of_poses(packed, poses_of_objects, limit)
         assert_close(cost.mT, problem.cost(poses))
