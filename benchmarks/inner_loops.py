@@ -16,6 +16,9 @@ from epropnp_det.pnp.backend import select_backend
 from epropnp_det.pnp.layout import OBJECT_ROWS
 from epropnp_det.pnp.pose import pose_type
 
+LOOKS = 6
+"""Poses that the solver looks at, the first among them."""
+
 
 @dataclass(frozen=True)
 class Loop:
@@ -56,9 +59,7 @@ def inner_loops(problems: ProblemSettings, compiled: bool, device: str) -> list[
     packed_subsets = subsets.pack(backend.layout)
     kind = pose_type(dof)
     padding = math.prod(packed_subsets.grid) - count
-    state, trial = backend.start(
-        kind, pad(subset_pose, (0, 0, 0, padding)), packed_subsets.grid, 30.0
-    )
+    padded = pad(subset_pose, (0, 0, 0, padding)).unflatten(0, packed_subsets.grid)
     return [
         Loop(
             f"cost, {NUM_PROPOSALS} poses x {problems.num_objects} x {problems.num_points} points",
@@ -66,8 +67,8 @@ def inner_loops(problems: ProblemSettings, compiled: bool, device: str) -> list[
             count * problems.num_points * COST[dof],
         ),
         Loop(
-            f"normal equations, step, {count} x {NUM_POINTS} points",
-            lambda: backend.iterate(kind, packed_subsets, state, trial, 1e-3),
-            count * NUM_POINTS * NORMAL_EQUATIONS[dof],
+            f"{LOOKS} times normal equations and step, {count} x {NUM_POINTS} points",
+            lambda: backend.minimise(kind, packed_subsets, padded, LOOKS - 1, 30.0, 1e-3),
+            LOOKS * count * NUM_POINTS * NORMAL_EQUATIONS[dof],
         ),
     ]

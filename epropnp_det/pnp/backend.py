@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ from .camera import PerspectiveCamera
 from .kernels import CostGradient
 from .layout import Layout
 from .lm_result import LMResult
-from .trust_region import State, Trial
+from .trust_region import State
 
 
 @dataclass(frozen=True)
@@ -28,18 +28,15 @@ class Backend:
         layout: of the packed tensors.
         points_per_block: how many points times poses to work on at a time, so that what is
             computed on the way stays in the cache; None for all at once.
-        cost_of_poses: see ``many_poses``, as the next; then come loops of ``trust_region``,
-            ``lm_result`` and ``subsets``.
+        cost_of_poses: see ``many_poses``, as the next; then comes the loop of ``trust_region``, and
+            those of ``lm_result`` and ``subsets``.
     """
 
     layout: Layout
     points_per_block: int | None
     cost_of_poses: Callable[..., Tensor]
     gradient_at_poses: Callable[..., CostGradient]
-    start: Callable[..., tuple[State, Trial]]
-    iterate: Callable[..., tuple[State, Trial]]
-    conclude: Callable[..., State]
-    conclude_by_cost: Callable[..., State]
+    minimise: Callable[..., State]
     result_of: Callable[..., LMResult]
     move_result: Callable[[LMResult, Tensor], LMResult]
     guess: Callable[..., tuple[Tensor, Tensor]]
@@ -48,10 +45,7 @@ class Backend:
 LOOPS = (
     many_poses.cost_of_poses,
     many_poses.gradient_at_poses,
-    trust_region.start,
-    trust_region.iterate,
-    trust_region.conclude,
-    trust_region.conclude_by_cost,
+    trust_region.minimise,
     lm_result.result_of,
     lm_result.move_result,
     subsets.guess,
@@ -68,6 +62,8 @@ def select_backend(compile: bool, camera: PerspectiveCamera) -> Backend:
     pinhole = type(camera).distort is PerspectiveCamera.distort
     return _compiled_backend() if compile and pinhole else EAGER
 
+
+constant_floats = partial(torch._dynamo.config.patch, specialize_float=True)
 
 RECOMPILE_LIMIT = 64
 """More than there are combinations of pose type, camera, cost and dtype in any process."""
@@ -100,15 +96,12 @@ class _Compiled:
         self._run = torch.compile(
             function, dynamic=True, options=options, recompile_limit=RECOMPILE_LIMIT
         )
-        self._called = False
 
     def __call__(self, *args: Any) -> Any:
         try:
-            if self._called:
-                return self._run(*args)
-            self._called = True
-            # Sizes that happen to be the same the first time are not the same for ever.
-            with shape_config.patch(use_duck_shape=False):
+            # Sizes that happen to be the same the first time are not the same for ever; settings
+            # are, which a nested region needs.
+            with shape_config.patch(use_duck_shape=False), constant_floats():
                 return self._run(*args)
         except (torch._dynamo.exc.TorchDynamoException, torch._inductor.exc.InductorError) as error:
             reason = str(error).strip().splitlines()[0]

@@ -76,9 +76,9 @@ class QuadraticModel(NamedTuple):
     """The model cost + gradient . d + d . hessian d / 2 of a cost, for a step d.
 
     Attributes:
-        cost: (M,).
-        gradient: J^T f, (dof, M).
-        hessian: lower triangle of J^T J, row by row, (dof (dof + 1) / 2, M), of the robust-scaled
+        cost: (...), one number an object.
+        gradient: J^T f, (dof, ...).
+        hessian: lower triangle of J^T J, row by row, (dof (dof + 1) / 2, ...), of the robust-scaled
             residual f and Jacobian J.
     """
 
@@ -87,18 +87,22 @@ class QuadraticModel(NamedTuple):
     hessian: Tensor
 
     def entry(self, row: int, column: int) -> Tensor:
-        """(M,): an entry of the lower triangle."""
+        """(...): an entry of the lower triangle."""
         return self.hessian[row * (row + 1) // 2 + column]
 
     def diagonal(self) -> Tensor:
-        """(dof, M)."""
+        """(dof, ...)."""
         return torch.stack([self.entry(i, i) for i in range(len(self.gradient))])
 
     def matrix(self) -> Tensor:
-        """The whole symmetric matrix, (M, dof, dof)."""
+        """The whole symmetric matrix, (..., dof, dof)."""
         size = range(len(self.gradient))
-        rows = [torch.stack([self.entry(max(i, j), min(i, j)) for j in size]) for i in size]
-        return torch.stack(rows).permute(2, 0, 1)
+        rows = [torch.stack([self.entry(max(i, j), min(i, j)) for j in size], -1) for i in size]
+        return torch.stack(rows, -2)
+
+    def objects(self, index: Tensor) -> QuadraticModel:
+        """Of some of the objects (C, L), counted row by row: (..., B)."""
+        return QuadraticModel(*(part.flatten(-2)[..., index] for part in self))
 
 
 class CostGradient(NamedTuple):
@@ -125,14 +129,11 @@ def stored(tensor: Tensor) -> Tensor:
     return tensor.as_strided(tensor.shape, tensor.stride())
 
 
-def pack_transform(pose: Tensor, grid: tuple[int, int]) -> Tensor:
-    """Rotation and translation of one pose an object: (M, P) -> (3, 4, C, 1, L) with M = C L."""
-    return stored(_transform(pose)).unflatten(-1, grid).unsqueeze(-2)
-
-
-def pack_transforms(pose: Tensor) -> Tensor:
-    """Of many poses an object, objects in rows: (B, P, K) -> (3, 4, B, 1, K)."""
-    return stored(_transform(pose.mT)).unsqueeze(-2)
+def pack_transform(pose: Tensor) -> Tensor:
+    """Rotations and translations: (C, L, P) -> (3, 4, C, 1, L)."""
+    rows = pose_type_of(pose).rotation_rows(pose)
+    entries = [entry for i, row in enumerate(rows) for entry in (*row, pose[..., i])]
+    return stored(torch.stack(entries).unflatten(0, (3, 4))).unsqueeze(-2)
 
 
 def cost(problem: PackedProblem, transform: Tensor) -> Tensor:
@@ -170,7 +171,7 @@ def cost_gradient(problem: PackedProblem, transform: Tensor, upstream: Tensor) -
 
 
 def quadratic_model(kind: PoseType, problem: PackedProblem, transform: Tensor) -> QuadraticModel:
-    """Cost, J^T f and J^T J of one pose an object: (3, 4, C, 1, L) -> M = C L objects.
+    """Cost, J^T f and J^T J: (3, 4, C, 1, L) -> a model of (C, L) objects.
 
     The Jacobian is never put together: each entry of the normal matrix is summed on its own, which
     a compiler turns into one pass over the points.
@@ -184,9 +185,7 @@ def quadratic_model(kind: PoseType, problem: PackedProblem, transform: Tensor) -
         gradient.append((by_u[i] * u + by_v[i] * v).sum(-2))
         hessian += [(by_u[i] * by_u[j] + by_v[i] * by_v[j]).sum(-2) for j in range(i + 1)]
     total = problem.robust_cost.rho(squared_norm).sum(-2)
-    return QuadraticModel(
-        total.flatten(), torch.stack(gradient).flatten(1), torch.stack(hessian).flatten(1)
-    )
+    return QuadraticModel(total, torch.stack(gradient), torch.stack(hessian))
 
 
 def linear_terms(
@@ -207,14 +206,6 @@ def linear_terms(
         row = [w2d * entry for entry in row]
         rows.append(row + kind.rotation_gradient(row, rotated))
     return error, rows, _squared_norm(error)
-
-
-def _transform(pose: Tensor) -> Tensor:
-    """(..., P) -> (3, 4, ...)."""
-    rows = pose_type_of(pose).rotation_rows(pose)
-    return torch.stack(
-        [entry for i, row in enumerate(rows) for entry in (*row, pose[..., i])]
-    ).unflatten(0, (3, 4))
 
 
 def _camera_points(problem: PackedProblem, transform: Tensor) -> list[Tensor]:
@@ -245,12 +236,12 @@ def _in_one_loop(problem: PackedProblem) -> bool:
 
 def _rotated(problem: PackedProblem, transform: Tensor) -> list[Tensor]:
     """R x3d as three planes."""
-    return [dot(row[:3], problem.x3d) for row in transform]
+    return [dot(transform[i, :3], problem.x3d) for i in range(3)]
 
 
 def _moved(rotated: list[Tensor], transform: Tensor) -> list[Tensor]:
     """R x3d + t as three planes."""
-    return [plane + row[3] for plane, row in zip(rotated, transform, strict=True)]
+    return [plane + transform[i, 3] for i, plane in enumerate(rotated)]
 
 
 def dot(first: Tensor, second: Tensor | list[Tensor]) -> Tensor:

@@ -80,31 +80,20 @@ class LMSolver:
         backend = select_backend(self.compile, problem.camera)
         count, batch, _ = poses.shape
         padded = pad(poses, (0, 0, 0, math.prod(problem.grid) - batch))
-        state = self.minimise(problem.repeated(count, backend.layout), padded.flatten(0, 1))
-        cost = state.model.cost.unflatten(0, padded.shape[:2])
+        several = problem.repeated(count, backend.layout)
+        state = self.minimise(several, padded.reshape(*several.grid, padded.shape[2]))
+        cost = state.model.cost.reshape(padded.shape[:2])
         # Where several come to the same optimum rounding must not choose: q or -q, for example.
         first = (cost <= TIE * cost.amin(0)).byte().argmax(0)
         objects = torch.arange(batch, device=poses.device)
         best = first[:batch] * cost.shape[1] + objects
-        return backend.result_of(state.take(best), usable)
+        return backend.result_of(state.objects(best), usable)
 
-    def minimise(self, problem: PackedProblem, pose: Tensor, final_model: bool = True) -> State:
-        """The iterations alone, of all M objects, padding included.
-
-        Args:
-            problem: packed.
-            pose: (M, P).
-            final_model: whether gradient and Hessian are wanted at the end; else only pose and cost
-                belong together.
-        """
-        kind, decrease = pose_type_of(pose), self.min_relative_decrease
+    def minimise(self, problem: PackedProblem, poses: Tensor) -> State:
+        """The iterations alone, from poses (C, L, P) of packed objects, padding included."""
         backend = select_backend(self.compile, problem.camera)
-        state, trial = backend.start(kind, pose, problem.grid, self.initial_radius)
-        for _ in range(self.num_iter):
-            state, trial = backend.iterate(kind, problem, state, trial, decrease)
-        if not final_model:
-            return backend.conclude_by_cost(problem, state, trial, decrease)
-        return backend.conclude(kind, problem, state, trial, decrease)
+        settings = (self.num_iter, self.initial_radius, self.min_relative_decrease)
+        return backend.minimise(pose_type_of(poses), problem, poses, *settings)
 
 
 @full_precision

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from .kernels import CostGradient, PackedProblem, cost, cost_gradient, pack_transforms
+from .kernels import CostGradient, PackedProblem, cost, cost_gradient, pack_transform
 from .tensor_batch import all_finite
 
 
@@ -19,7 +19,7 @@ def cost_of_poses(problem: PackedProblem, poses: Tensor, points_per_block: int |
         poses: (B, P, K).
         points_per_block: how many points times poses to work on at a time; None for all at once.
     """
-    transform = pack_transforms(poses)
+    transform = pack_transform(poses.mT)
     parts = [cost(*block) for block in _blocks(problem, points_per_block, transform)]
     return torch.cat(parts)
 
@@ -40,7 +40,7 @@ def gradient_at_poses(
         keep: (B,) bool: the others' gradients are zero, as is any that overflows.
         points_per_block: as for ``cost_of_poses``.
     """
-    transform = pack_transforms(poses)
+    transform = pack_transform(poses.mT)
     blocks = _blocks(problem, points_per_block, transform, upstream[:, None])
     parts = [cost_gradient(*block) for block in blocks]
     x3d, x2d, w2d, delta = zip(*parts, strict=True)

@@ -202,7 +202,7 @@ class PnPProblem(TensorBatch):
         kind, samples = pose_type_of(pose), pose[None].flatten(0, -3)
         check_shape("pose", samples, ("K", len(self), kind.dim))
         total = kernels.cost(
-            self.pack(OBJECT_ROWS), kernels.pack_transforms(samples.permute(1, 2, 0))
+            self.pack(OBJECT_ROWS), kernels.pack_transform(samples.transpose(0, 1))
         )
         return total.mT.reshape(pose.shape[:-1])
 
@@ -241,10 +241,10 @@ class PnPProblem(TensorBatch):
 
     def quadratic_model(self, pose: Tensor) -> QuadraticModel:
         """``normal_equations`` in the solver's layout, objects last."""
-        return kernels.quadratic_model(*self._packed_at(pose))
+        model = kernels.quadratic_model(*self._packed_at(pose))
+        return QuadraticModel(*(part.squeeze(-2) for part in model))
 
     def _packed_at(self, pose: Tensor) -> tuple[PoseType, PackedProblem, Tensor]:
         kind = pose_type_of(pose)
         check_shape("pose", pose, (len(self), kind.dim))
-        layout = Layout()
-        return kind, self.pack(layout), kernels.pack_transform(pose, (1, len(self)))
+        return kind, self.pack(Layout()), kernels.pack_transform(pose[None])

@@ -122,8 +122,7 @@ class RandomSampleSolver:
         points, poses = self._guess(rows, backend, generator)
         subsets = gather(rows, points)
         solver = LMSolver(self.num_iter, compile=self.compile)
-        state = solver.minimise(subsets, poses.flatten(0, 1), final_model=False)
-        return state.pose.unflatten(0, poses.shape[:2])
+        return solver.minimise(subsets, poses).pose
 
     def _guess(
         self, rows: PackedProblem, backend: Backend, generator: torch.Generator | None

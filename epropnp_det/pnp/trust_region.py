@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .kernels import PackedProblem, QuadraticModel, cost, pack_transform, quadratic_model
+from .kernels import PackedProblem, QuadraticModel, pack_transform, quadratic_model
 from .pose import PoseType, finite_poses
 
 RIDGE = 1e-5
@@ -15,14 +15,14 @@ RIDGE = 1e-5
 
 
 class State(NamedTuple):
-    """Where each of M objects stands.
+    """Where each object stands.
 
     Attributes:
-        pose: (M, P).
+        pose: (C, L, P).
         model: quadratic model of the cost there.
-        radius: (M,) of the trust region.
-        shrink: (M,), by which the radius is divided at the next rejection.
-        num_accepted: (M,) int32, steps so far; -1 where not even the start could be accepted.
+        radius: (C, L) of the trust region.
+        shrink: (C, L), by which the radius is divided at the next rejection.
+        num_accepted: (C, L) int32, steps so far; -1 where not even the start could be accepted.
     """
 
     pose: Tensor
@@ -31,12 +31,13 @@ class State(NamedTuple):
     shrink: Tensor
     num_accepted: Tensor
 
-    def take(self, index: Tensor) -> State:
-        """Some of the objects."""
+    def objects(self, index: Tensor) -> State:
+        """Of some of the objects, counted row by row: as here, but (B, P) and (..., B)."""
+        others = (self.radius, self.shrink, self.num_accepted)
         return State(
-            self.pose[index],
-            QuadraticModel(*(part[..., index] for part in self.model)),
-            *(part[index] for part in (self.radius, self.shrink, self.num_accepted)),
+            self.pose.flatten(0, 1)[index],
+            self.model.objects(index),
+            *(part.flatten()[index] for part in others),
         )
 
 
@@ -44,63 +45,83 @@ class Trial(NamedTuple):
     """A step to be judged.
 
     Attributes:
-        pose: (M, P), where it leads.
-        transform: the same, packed, (3, 4, C, 1, L).
-        predicted: (M,) decrease of the cost.
+        pose: (C, L, P), where it leads.
+        predicted: (C, L) decrease of the cost.
     """
 
     pose: Tensor
-    transform: Tensor
     predicted: Tensor
 
 
-def start(
-    kind: PoseType, pose: Tensor, grid: tuple[int, int], radius: float
-) -> tuple[State, Trial]:
-    """A state worse than any, and the poses to begin with as its first trial.
-
-    The trial is judged as good as predicted, which widens the trust region threefold: it begins
-    with a third. It does not count as a step.
+def minimise(
+    kind: PoseType,
+    problem: PackedProblem,
+    pose: Tensor,
+    num_iter: int,
+    radius: float,
+    min_decrease: float,
+) -> State:
+    """Levenberg-Marquardt, of a fixed number of trials.
 
     Args:
         kind: pose type.
-        pose: (M, P); what is no pose is replaced.
-        grid: C and L of the problem, which make M.
-        radius: of the trust region where the poses are.
+        problem: packed objects.
+        pose: (C, L, P) to begin with; what is no pose is replaced.
+        num_iter: trials.
+        radius: of the trust region at the beginning.
+        min_decrease: share of the predicted decrease that a step must achieve.
     """
-    pose = finite_poses(pose)[0].mT.contiguous().mT
-    each = torch.ones_like(pose[:, 0])
+    state = start(kind, pose, radius)
+    for _ in range(num_iter + 1):
+        state = iterate(kind, problem, state, min_decrease)
+    return state
+
+
+def start(kind: PoseType, pose: Tensor, radius: float) -> State:
+    """A state worse than any at the poses to begin with, from where no step leads away.
+
+    So the first trial looks at these poses. It is taken for better than predicted, which widens the
+    trust region threefold: it begins with a third. It does not count as a step.
+    """
+    # One plane a coordinate, as later states have it.
+    pose = finite_poses(pose)[0].movedim(-1, 0).contiguous().movedim(0, -1)
+    each = torch.ones_like(pose[..., 0])
     worst = 0.5 * torch.finfo(pose.dtype).max * each
     entries = kind.dof * (kind.dof + 1) // 2
-    model = QuadraticModel(
-        worst, pose.new_zeros(kind.dof, len(pose)), pose.new_zeros(entries, len(pose))
-    )
+    flat = (pose.new_zeros(size, *each.shape) for size in (kind.dof, entries))
     num_accepted = torch.full_like(each, -1, dtype=torch.int)
-    state = State(pose, model, radius / 3 * each, 2 * each, num_accepted)
-    # Tensors of their own, or a compiler would make an ``iterate`` for those that are the same.
-    return state, Trial(pose.clone(), pack_transform(pose, grid), worst.clone())
+    return State(pose, QuadraticModel(worst, *flat), radius / 3 * each, 2 * each, num_accepted)
 
 
-def next_trial(kind: PoseType, state: State, grid: tuple[int, int]) -> Trial:
+@torch.compiler.nested_compile_region  # compiled once for all iterations
+def iterate(kind: PoseType, problem: PackedProblem, state: State, min_decrease: float) -> State:
+    """One trial."""
+    trial = next_trial(kind, state)
+    model = quadratic_model(kind, problem, pack_transform(trial.pose))
+    return judge(state, trial, model, min_decrease)
+
+
+def next_trial(kind: PoseType, state: State) -> Trial:
     """The minimum of the damped model: H + diag(clamp(diag H, 1e-6, 1e32) / radius + 1e-5)."""
     diagonal = state.model.diagonal()
     damping = list(diagonal.clamp(1e-6, 1e32) / state.radius + RIDGE)
     step = solve(state.model, damping)
-    slope = sum(g * s for g, s in zip(state.model.gradient, step, strict=True))
+    slope = sum(g * s for g, s in zip(state.model.gradient.unbind(), step, strict=True))
     # (H + D) d = -g makes the predicted decrease -g.d - d.Hd/2 = (d.Dd - g.d)/2.
     damped = sum(d * s * s for d, s in zip(damping, step, strict=True))
-    pose = kind.retract(state.pose, torch.stack(step).mT)
-    return Trial(pose, pack_transform(pose, grid), 0.5 * (damped - slope))
+    pose = kind.retract(state.pose, torch.stack(step).movedim(0, -1))
+    return Trial(pose, 0.5 * (damped - slope))
 
 
 def judge(state: State, trial: Trial, model: QuadraticModel, min_decrease: float) -> State:
     """Accept or reject a trial whose model is known, and adapt the trust region."""
-    ratio = (state.model.cost - model.cost) / trial.predicted
+    decrease = state.model.cost - model.cost
+    ratio = decrease / trial.predicted
     # A comparison with NaN is False: a step that is not finite is never accepted.
-    accept = (ratio >= min_decrease) & (trial.predicted > 0)
+    accept = (ratio >= min_decrease) & (decrease > 0)
     grown = state.radius / (1 - (2 * ratio - 1) ** 3).clamp(min=1 / 3)
     return State(
-        torch.where(accept[:, None], trial.pose, state.pose),
+        torch.where(accept[..., None], trial.pose, state.pose),
         QuadraticModel(
             *(torch.where(accept, *pair) for pair in zip(model, state.model, strict=True))
         ),
@@ -110,39 +131,15 @@ def judge(state: State, trial: Trial, model: QuadraticModel, min_decrease: float
     )
 
 
-def iterate(
-    kind: PoseType, problem: PackedProblem, state: State, trial: Trial, min_decrease: float
-) -> tuple[State, Trial]:
-    """Judge a trial and make the next one."""
-    model = quadratic_model(kind, problem, trial.transform)
-    state = judge(state, trial, model, min_decrease)
-    return state, next_trial(kind, state, problem.grid)
-
-
-def conclude(
-    kind: PoseType, problem: PackedProblem, state: State, trial: Trial, min_decrease: float
-) -> State:
-    """Judge the last trial."""
-    return judge(state, trial, quadratic_model(kind, problem, trial.transform), min_decrease)
-
-
-def conclude_by_cost(
-    problem: PackedProblem, state: State, trial: Trial, min_decrease: float
-) -> State:
-    """Judge the last trial; only its pose and its cost belong together afterwards."""
-    model = state.model._replace(cost=cost(problem, trial.transform).flatten())
-    return judge(state, trial, model, min_decrease)
-
-
 def solve(model: QuadraticModel, damping: list[Tensor] | float) -> list[Tensor]:
     """The step to the minimum of a damped model, by an unrolled L D L^T factorisation.
 
     Args:
-        model: of M objects with dof parameters.
-        damping: what is added to the diagonal, dof times (M,), or one number.
+        model: of objects (...) with dof parameters.
+        damping: what is added to the diagonal, dof times (...), or one number.
 
     Returns:
-        dof times (M,); not finite where there is no minimum.
+        dof times (...); not finite where there is no minimum.
     """
     size = len(model.gradient)
     added = [damping] * size if isinstance(damping, float) else damping

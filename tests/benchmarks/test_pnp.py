@@ -48,7 +48,7 @@ def test_prints_a_row_a_workload(capsys: pytest.CaptureFixture[str]) -> None:
         for dof in "46"
         for name in (
             "cost, 64 poses x 3 x 16 points",
-            "normal equations, step, 192 x 16 points",
+            "6 times normal equations and step, 192 x 16 points",
         )
     ]
 

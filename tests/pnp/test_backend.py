@@ -96,27 +96,20 @@ def test_compiled_loops_equal_eager_ones(make_problem):
             packed = problem.pack(OBJECT_ROWS)
             costs = [b.cost_of_poses(packed, poses, b.points_per_block) for b in (compiled, EAGER)]
             assert_close(*costs)
-            starts = []
+            ends = []
             for b in (compiled, EAGER):
                 problem_of_b = problem.pack(b.layout)
                 padded = pose.new_zeros(math.prod(problem_of_b.grid), 4)
-                padded[:batch] = pose
-                start = b.start(YawPose, padded, problem_of_b.grid, 30.0)
-                state, trial = b.iterate(YawPose, problem_of_b, *start, 1e-3)
-                starts.append((*state.model, trial.pose.mT, trial.predicted))
-            for ours, expected in zip(*starts, strict=True):
-                assert_close(ours[..., :batch], expected)
-
-
-@needs_compiler
-def test_a_compiled_start_takes_any_numbers():
-    """What is not finite must be seen in spite of a compiler that knows zero times anything."""
-    compiled = select_backend(True, PerspectiveCamera(torch.eye(3)[None]))
-    given = torch.ones(96, YawPose.dim)
-    given[1, 0], given[2, 3], given[3, 1] = torch.nan, torch.inf, -torch.inf
-    starts = [b.start(YawPose, given, (3, 32), 30.0) for b in (compiled, EAGER)]
-    assert torch.equal(starts[0][0].pose, starts[1][0].pose)
-    assert_close(starts[0][1].transform, starts[1][1].transform)
+                padded[:batch] = pose + 0.1
+                # What is not finite must be seen in spite of a compiler that knows 0 * x.
+                padded[0, 0], padded[1, 3], padded[2, 1] = torch.nan, torch.inf, -torch.inf
+                padded = padded.unflatten(0, problem_of_b.grid)
+                state = b.minimise(YawPose, problem_of_b, padded, 2, 30.0, 1e-3)
+                ends.append(state.objects(torch.arange(batch)))
+            for ours, expected in zip(*(end.model for end in ends), strict=True):
+                assert_close(ours, expected)
+            for name in ("pose", "radius", "num_accepted"):
+                assert_close(*(getattr(end, name) for end in ends))
 
 
 def test_rows_of_lanes_equal_one_row(make_problem, uncompiled, dof):
@@ -162,7 +155,7 @@ def test_runs_as_it_is_without_a_compiler(make_problem, with_compile, tmp_path, 
     problem = PnPProblem(problem.x3d, problem.x2d, problem.w2d, problem.camera, robust)
     solve = partial(LMSolver(num_iter=0, compile=True), problem, pose)
     with torch._inductor.config.patch({"cpp.cxx": (str(tmp_path / "none"),)}):
-        with pytest.warns(UserWarning, match="start .* uncompiled.* install a C"):
+        with pytest.warns(UserWarning, match="minimise .* uncompiled.* install a C"):
             result = solve()
         with warnings.catch_warnings():
             warnings.simplefilter("error")

@@ -19,11 +19,10 @@ def transforms(pose, samples, kind):
 
 def test_transform_is_rotation_and_translation(make_problem, dof):
     problem, pose = make_problem(batch=3, dof=dof)
-    packed = kernels.pack_transform(pose, (1, 3))
-    matrix = packed[:, :, 0, 0].permute(2, 0, 1)
+    matrix = kernels.pack_transform(pose[None])[:, :, 0, 0].permute(2, 0, 1)
     moved = problem.x3d @ matrix[:, :, :3].mT + matrix[:, None, :, 3]
     assert_close(moved, rotate(pose, problem.x3d) + pose[:, None, :3])
-    several = kernels.pack_transforms(torch.stack((pose, pose + 0), dim=-1))
+    several = kernels.pack_transform(torch.stack((pose, pose + 0), dim=1))
     assert_close(several[:, :, :, 0, 1].permute(2, 0, 1), matrix)
 
 
@@ -39,7 +38,7 @@ def test_cost_gradient_agrees_with_autograd(make_problem, make_camera, dof, kind
     expected = torch.autograd.grad((problem.cost(poses) * upstream).sum(), leaves)
     ours = kernels.cost_gradient(
         problem.detach().pack(OBJECT_ROWS),
-        kernels.pack_transforms(poses.permute(1, 2, 0)),
+        kernels.pack_transform(poses.transpose(0, 1)),
         upstream.mT.contiguous()[:, None],
     )
     for planes, gradient in zip(ours[:3], expected[:3], strict=True):
@@ -51,8 +50,7 @@ def test_what_a_compiler_sees_gives_the_same(make_problem, dof, monkeypatch):
     """Products with rotations, unrolled for a compiler, against products of matrices."""
     problem, pose = make_problem(batch=3, num_points=6, noise=8.0, dof=dof)
     packed = problem.pack(OBJECT_ROWS)
-    poses = transforms(pose, 4, pose_type(dof)).permute(1, 2, 0)
-    transform = kernels.pack_transforms(poses)
+    transform = kernels.pack_transform(transforms(pose, 4, pose_type(dof)).transpose(0, 1))
     arguments = packed, transform, torch.randn(3, 1, 4, dtype=pose.dtype)
     cost, gradient = kernels.cost(packed, transform), kernels.cost_gradient(*arguments)
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
@@ -71,7 +69,8 @@ def test_copies_follow_each_other(make_problem, dof, layout):
     assert math.prod(repeated.grid) == 3 * num_objects
     padding = torch.zeros(num_objects - 5, pose.shape[1], dtype=pose.dtype)
     poses = [torch.cat((part, padding)) for part in transforms(pose, 3, pose_type(dof))]
-    cost = kernels.cost(repeated, kernels.pack_transform(torch.cat(poses), repeated.grid))
+    transform = kernels.pack_transform(torch.cat(poses).unflatten(0, repeated.grid))
+    cost = kernels.cost(repeated, transform)
     expected = problem.cost(torch.stack([part[:5] for part in poses]))
     assert_close(cost.flatten().unflatten(0, (3, -1))[:, :5], expected)
 
@@ -82,16 +81,16 @@ def test_values_do_not_depend_on_the_layout(make_problem, dof):
     for layout in (ROWS_OF_TWO, OBJECT_ROWS):
         packed = problem.pack(layout)
         padding = pose.new_zeros(math.prod(packed.grid) - 5, pose.shape[1])
-        transform = kernels.pack_transform(torch.cat((pose, padding)), packed.grid)
+        transform = kernels.pack_transform(torch.cat((pose, padding)).unflatten(0, packed.grid))
         model = kernels.quadratic_model(pose_type(dof), packed, transform)
         for ours, part in zip(model, expected, strict=True):
-            assert_close(ours[..., :5], part)
+            assert_close(ours.flatten(-2)[..., :5], part)
         assert_close(kernels.cost(packed, transform).flatten()[:5], problem.cost(pose))
 
 
 def test_rows_stand_alone(make_problem, dof):
     problem, pose = make_problem(batch=5, dof=dof)
-    packed, transform = problem.pack(OBJECT_ROWS), kernels.pack_transforms(pose[..., None])
+    packed, transform = problem.pack(OBJECT_ROWS), kernels.pack_transform(pose[:, None])
     some = slice(1, 3)
     part = kernels.cost(packed.rows(some), transform[:, :, some])
     assert_close(part, kernels.cost(packed, transform)[some])

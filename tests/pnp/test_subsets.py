@@ -64,8 +64,7 @@ def test_gather_is_indexing(make_problem, make_camera, dof):
     problem, pose = make_problem(batch=3, num_points=10, dof=dof, make_camera=make_camera)
     points = draw_points(problem.w2d.mean(-1), 5, 4)
     subsets = gather(problem.pack(OBJECT_ROWS), points)
-    poses = pose[:, None].expand(-1, 5, -1).flatten(0, 1)
-    cost = kernels.cost(subsets, kernels.pack_transform(poses, subsets.grid))
+    cost = kernels.cost(subsets, kernels.pack_transform(pose[:, None].expand(-1, 5, -1)))
     for b in range(3):
         for s in range(5):
             chosen = points[b, :, s]
