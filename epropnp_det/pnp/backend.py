@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import torch
@@ -63,10 +63,8 @@ def select_backend(compile: bool, camera: PerspectiveCamera) -> Backend:
     return _compiled_backend() if compile and pinhole else EAGER
 
 
-constant_floats = partial(torch._dynamo.config.patch, specialize_float=True)
-
 RECOMPILE_LIMIT = 64
-"""More than there are combinations of pose type, camera, cost and dtype in any process."""
+"""More than there are combinations of pose type, camera, cost, settings and dtype in a process."""
 
 # Sums over many poses: to compute a term again is faster than to keep it for every pose.
 KEEP_NOTHING = {
@@ -101,7 +99,8 @@ class _Compiled:
         try:
             # Sizes that happen to be the same the first time are not the same for ever; settings
             # are, which a nested region needs.
-            with shape_config.patch(use_duck_shape=False), constant_floats():
+            constant_floats = torch._dynamo.config.patch(specialize_float=True)
+            with shape_config.patch(use_duck_shape=False), constant_floats:
                 return self._run(*args)
         except (torch._dynamo.exc.TorchDynamoException, torch._inductor.exc.InductorError) as error:
             reason = str(error).strip().splitlines()[0]

@@ -115,10 +115,10 @@ def next_trial(kind: PoseType, state: State) -> Trial:
 
 def judge(state: State, trial: Trial, model: QuadraticModel, min_decrease: float) -> State:
     """Accept or reject a trial whose model is known, and adapt the trust region."""
-    decrease = state.model.cost - model.cost
-    ratio = decrease / trial.predicted
+    ratio = (state.model.cost - model.cost) / trial.predicted
+    at_start = state.num_accepted < 0  # whose first trial predicts no decrease
     # A comparison with NaN is False: a step that is not finite is never accepted.
-    accept = (ratio >= min_decrease) & (decrease > 0)
+    accept = (ratio >= min_decrease) & ((trial.predicted > 0) | at_start)
     grown = state.radius / (1 - (2 * ratio - 1) ** 3).clamp(min=1 / 3)
     return State(
         torch.where(accept[..., None], trial.pose, state.pose),

@@ -48,7 +48,8 @@ def test_a_start_without_a_cost_leads_nowhere(dof, cost):
     model = random_model(dof)._replace(cost=torch.full((5,), cost).double())
     state = first_state(dof, model)
     trial = next_trial(pose_type(dof), state)
-    assert_close(trial.pose, state.pose)
+    assert torch.equal(trial.pose, state.pose)
+    assert torch.equal(judge(state, trial, random_model(dof), 1e-3).pose, state.pose)
     assert trial.predicted.tolist() == [0.0] * 5 and state.num_accepted.tolist() == [-1] * 5
 
 
@@ -120,7 +121,7 @@ def test_bad_steps_are_rejected_and_narrow_the_region_ever_faster(dof, cost):
 def test_step_that_is_not_finite_is_rejected(dof):
     state = random_state(dof)
     step = next_trial(pose_type(dof), state)
-    for predicted in (torch.nan, torch.inf, -1.0, -0.0):
+    for predicted in (torch.nan, torch.inf, -1.0, 0.0):
         wrong = step._replace(predicted=torch.full_like(step.predicted, predicted))
         after = judge(state, wrong, state.model._replace(cost=state.model.cost - 1), 1e-3)
         assert torch.equal(after.pose, state.pose)
