@@ -129,11 +129,18 @@ def stored(tensor: Tensor) -> Tensor:
     return tensor.as_strided(tensor.shape, tensor.stride())
 
 
-def pack_transform(pose: Tensor) -> Tensor:
-    """Rotations and translations: (C, L, P) -> (3, 4, C, 1, L)."""
+def pack_transform(pose: Tensor, along: int = 0) -> Tensor:
+    """Rotations and translations: (C, L, P) -> (3, 4, C, 1, L).
+
+    Args:
+        pose: of objects.
+        along: 0 for a plane of memory for each of the twelve numbers, as loops over lanes like it;
+            -1 for those of a pose side by side, which are constants of a loop over points.
+    """
     rows = pose_type_of(pose).rotation_rows(pose)
     entries = [entry for i, row in enumerate(rows) for entry in (*row, pose[..., i])]
-    return stored(torch.stack(entries).unflatten(0, (3, 4))).unsqueeze(-2)
+    numbers = stored(torch.stack(entries, along)).movedim(along, 0)
+    return numbers.unflatten(0, (3, 4)).unsqueeze(-2)
 
 
 def cost(problem: PackedProblem, transform: Tensor) -> Tensor:

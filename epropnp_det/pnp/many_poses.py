@@ -40,7 +40,7 @@ def gradient_at_poses(
         keep: (B,) bool: the others' gradients are zero, as is any that overflows.
         points_per_block: as for ``cost_of_poses``.
     """
-    transform = pack_transform(poses.mT)
+    transform = pack_transform(poses.mT, along=-1)  # sums over lanes are a loop over points
     blocks = _blocks(problem, points_per_block, transform, upstream[:, None])
     parts = [cost_gradient(*block) for block in blocks]
     x3d, x2d, w2d, delta = zip(*parts, strict=True)
