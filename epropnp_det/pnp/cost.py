@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from .tensor_batch import TensorBatch, check_shape, keep_objects
+from .tensor_batch import TensorBatch, all_finite, check_shape, keep_objects
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,13 +81,14 @@ class HuberCost(RobustCost):
         if x2d.shape[1] < 2:
             return cls(x2d.new_zeros(len(x2d)))
         w2d = torch.ones_like(x2d) if w2d is None else w2d
-        variance = _variance(x2d.detach())
-        usable = (variance > 0) & variance.isfinite() & w2d.detach().mean(dim=(1, 2)).isfinite()
-        # The root has no derivative at zero, so other objects are replaced before it, not after.
-        x2d, w2d = keep_objects(x2d, usable), keep_objects(w2d, usable)
-        variance = _variance(x2d)
+        finite = all_finite(x2d.flatten(1)) & all_finite(w2d.flatten(1))
+        x2d, w2d = keep_objects(x2d, finite), keep_objects(w2d, finite)
+        variance, mean = _variance(x2d), w2d.mean(dim=(1, 2))
+        usable = finite & (variance > 0) & (variance < float("inf")) & (mean < float("inf"))
+        # The root has no derivative at zero, so other objects are replaced before it as well.
         spread = torch.where(usable, variance, torch.ones_like(variance)).sqrt()
-        return cls(relative_delta * w2d.mean(dim=(1, 2)) * spread)
+        delta = relative_delta * mean * spread
+        return cls(torch.where(usable, delta, torch.zeros_like(delta)))
 
     def rho(self, squared_norm: Tensor) -> Tensor:
         parabola = 0.5 * squared_norm.clamp(max=self.delta**2)
