@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .monte_carlo import Cost, Draws, Samples, importance_sampling
+from .monte_carlo import Cost, Draws, Rounds, Samples, importance_sampling
 from .proposals import AngularCentralGaussian, MultivariateT, VonMisesUniform
 
 
@@ -36,7 +36,8 @@ def amis(
         rotation.from_mode(mode[:, 3:], covariance[:, 3:, 3:]),
         generator,
     )
-    return importance_sampling(cost, proposal, [num_samples // num_rounds] * num_rounds)
+    each = num_samples // num_rounds
+    return importance_sampling(cost, Rounds.first(proposal, each), [each] * (num_rounds - 1))
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 from torch.fx.experimental import _config as shape_config
 
-from . import lm_result, many_poses, subsets, trust_region
+from . import joint_t, lm_result, many_poses, monte_carlo, subsets, trust_region
 from .camera import PerspectiveCamera
 from .kernels import CostGradient
 from .layout import Layout
 from .lm_result import LMResult
+from .monte_carlo import Rounds
 from .trust_region import State
 
 
@@ -29,7 +30,7 @@ class Backend:
         points_per_block: how many points times poses to work on at a time, so that what is
             computed on the way stays in the cache; None for all at once.
         cost_of_poses: see ``many_poses``, as the next; then comes the loop of ``trust_region``, and
-            those of ``lm_result`` and ``subsets``.
+            those of ``lm_result``, ``subsets``, ``joint_t`` and ``monte_carlo``.
     """
 
     layout: Layout
@@ -37,18 +38,22 @@ class Backend:
     cost_of_poses: Callable[..., Tensor]
     gradient_at_poses: Callable[..., CostGradient]
     minimise: Callable[..., State]
-    result_of: Callable[..., LMResult]
+    best_result: Callable[..., LMResult]
     move_result: Callable[[LMResult, Tensor], LMResult]
     guess: Callable[..., tuple[Tensor, Tensor]]
+    first_round: Callable[..., Rounds]
+    next_round: Callable[..., Rounds]
 
 
 LOOPS = (
     many_poses.cost_of_poses,
     many_poses.gradient_at_poses,
     trust_region.minimise,
-    lm_result.result_of,
+    lm_result.best_result,
     lm_result.move_result,
     subsets.guess,
+    joint_t.first_round,
+    monte_carlo.next_round,
 )
 
 EAGER = Backend(Layout(), 2**17, **{loop.__name__: loop for loop in LOOPS})

@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from .monte_carlo import Cost, Draws, Samples, importance_sampling
-from .pose import PoseType, YawPose, pose_type_of, rotation_matrix
-from .proposals import log_det, scale_factor
+from .monte_carlo import Cost, Rounds, Samples, importance_sampling, log_count, next_round
 from .sobol import scrambled_sobol
-
-DF = 6
-"""Degrees of freedom of the t: even, so that a chi-square is the log of a product of uniforms."""
+from .t_proposals import DF, DefensiveProposal, FirstProposal, Frame, TProposal
 
 DEFENSIVE_SHARE = 1 / 8
 """Share of the samples that look for what the covariance at the mode does not tell."""
 
-WIDENING = 2.0
-"""Scale of the translation where the rotation is uniform, by that at the mode."""
 
-MAX_CHART = 1e8
-"""Where the chart of a mode ends: rotations by pi are at infinity."""
+def first_round(
+    mode: Tensor,
+    covariance: Tensor,
+    standard: Tensor,
+    defensive: Tensor | None = None,
+    rotations: Tensor | None = None,
+) -> Rounds:
+    """The round that knows nothing but the mode and the covariance.
+
+    Args:
+        mode: as for ``joint_t``.
+        covariance: as for ``joint_t``.
+        standard: draws (B, dof, K) of a standard t.
+        defensive: others (B, dof, 2 L) for the defensive samples; None for no such samples.
+        rotations: numbers (B, dof - 3, L), uniform in [0, 1), for half of them.
+    """
+    frame = Frame.at(mode, covariance)
+    local = TProposal.first(frame)
+    if defensive is None:
+        return Rounds.first(local, standard)
+    shares = [log_count(part) for part in (standard, defensive)]
+    total = torch.logaddexp(*shares)
+    proposal = FirstProposal(
+        local, DefensiveProposal.of(frame), shares[0] - total, shares[1] - total
+    )
+    return Rounds.first(proposal, (standard, defensive, rotations))
 
 
 @torch.no_grad()
@@ -35,6 +51,8 @@ def joint_t(
     num_samples: int,
     num_rounds: int,
     generator: torch.Generator | None = None,
+    first_round: Callable[..., Rounds] = first_round,
+    next_round: Callable[..., Rounds] = next_round,
 ) -> Samples:
     """Draw poses from a multivariate t over translation and rotation, adapted in rounds.
 
@@ -50,9 +68,10 @@ def joint_t(
         num_samples: K, over all rounds.
         num_rounds: rounds of the t, at most K.
         generator: source of random numbers, on the objects' device.
+        first_round: what the function of this name, the default, has been compiled to.
+        next_round: the same for that of ``monte_carlo``.
     """
-    frame = Frame.at(mode, covariance)
-    batch, dof, _ = frame.factor.shape
+    batch, dof, _ = covariance.shape
     uniforms = scrambled_sobol(
         num_samples, dof + DF // 2, batch, generator, mode.dtype, mode.device
     )
@@ -61,282 +80,9 @@ def joint_t(
     standard = (2 * uniforms[:, :dof] - 1).erfinv() * (2 * DF / chi_square).sqrt()
 
     pairs = min(int(DEFENSIVE_SHARE / 2 * num_samples), (num_samples - num_rounds) // 2)
-    num_defensive = 2 * pairs
-    first, *others = standard[:, :, num_defensive:].tensor_split(num_rounds, dim=2)
-    local = TProposal.first(frame)
-    if num_defensive == 0:
-        return importance_sampling(cost, local, (first, *others))
-    share = num_defensive / (num_defensive + first.shape[2])
-    proposal = FirstProposal(local, DefensiveProposal(frame, _half_turns(mode)), share)
-    for_defensive = (standard[:, :, :num_defensive], uniforms[:, 3:dof, :num_defensive])
-    return importance_sampling(cost, proposal, ((first, for_defensive), *others))
-
-
-@dataclass(frozen=True)
-class Frame:
-    """Coordinates y of poses in which the posterior is about standard normal.
-
-    The pose of z = factor y has the translation of the mode plus z[:3], and the rotation that
-    ``chart`` makes of z[3:]. Coordinates are (B, dof, K).
-
-    Attributes:
-        mode: (B, P).
-        factor: Cholesky factor of the covariance, (B, dof, dof).
-        inverse: of the factor, (B, dof, dof).
-    """
-
-    mode: Tensor
-    factor: Tensor
-    inverse: Tensor
-
-    @classmethod
-    def at(cls, mode: Tensor, covariance: Tensor) -> Frame:
-        """Of a mode (B, P) and its covariance (B, dof, dof), or the identity if it is none."""
-        # Rotations have no more room than a circle: to the covariance add the information that d
-        # is of the size that it has for a uniform rotation.
-        for i in range(3, covariance.shape[-1]):
-            column = covariance[:, :, i : i + 1]
-            update = column / (column[:, i : i + 1] + 1)
-            covariance = torch.addcmul(covariance, column, update.mT, value=-1)
-        return cls(mode, *_factor_and_inverse(covariance))
-
-    @cached_property
-    def kind(self) -> PoseType:
-        """Of the poses."""
-        return pose_type_of(self.mode)
-
-    @cached_property
-    def log_volume(self) -> Tensor:
-        """(B, 1): log of the volume of z by that of y."""
-        return log_det(self.factor)[:, None]
-
-    def draws(self, z: Tensor, y: Tensor) -> Draws:
-        """Poses of z = factor y, and their coordinates y."""
-        rotation, log_measure = self.kind.chart(self.mode, z[:, 3:].permute(2, 0, 1))
-        translation = self.mode[:, :3, None] + z[:, :3]
-        pose = torch.cat((translation, rotation.permute(1, 2, 0)), dim=1)
-        return Draws(pose, y, log_measure.mT + self.log_volume)
-
-
-@dataclass(frozen=True)
-class TProposal:
-    """Multivariate t in the coordinates of a frame.
-
-    Attributes:
-        frame: of the mode.
-        loc: (B, dof, 1).
-        factor: Cholesky factor of the scale matrix, (B, dof, dof).
-        inverse: of the factor, (B, dof, dof).
-    """
-
-    frame: Frame
-    loc: Tensor
-    factor: Tensor
-    inverse: Tensor
-
-    @classmethod
-    def first(cls, frame: Frame) -> TProposal:
-        """Of location 0 and scale 1."""
-        identity = _identity_like(frame.factor)
-        return cls(frame, torch.zeros_like(frame.factor[:, :, :1]), identity, identity)
-
-    def sample(self, noise: Tensor) -> Draws:
-        """From draws (B, dof, K) of a standard t."""
-        y = torch.baddbmm(self.loc, self.factor, noise)
-        return self.frame.draws(torch.bmm(self.frame.factor, y), y)
-
-    def log_prob(self, draws: Draws) -> Tensor:
-        y = draws.coordinates
-        return _t_log_prob(self._squared(y), y.shape[1], self._peak)
-
-    def adapted(
-        self, draws: Draws, log_target: Tensor, log_prob: Tensor, log_density: Tensor
-    ) -> TProposal:
-        """One step of expectation maximisation from here, trusted as far as there are samples.
-
-        A sample counts by its weight, times the share of the density there that is this
-        proposal's (Cappe et al., Adaptive importance sampling in general mixture classes, 2008),
-        times the precision that a t gives it, which bounds the influence of outliers. The
-        moments are blended with the first proposal's as if that rested on as many samples as a
-        mean and a covariance have numbers.
-        """
-        y, dof = draws.coordinates, draws.coordinates.shape[1]
-        weights = (log_target + log_prob).sub(log_density, alpha=2).softmax(1)
-        effective = 1 / weights.square().sum(1)[:, None, None]
-        trust = effective / (effective + dof * (dof + 3) / 2)
-        pull = (weights * (DF + dof) / (DF + self._squared(y)))[:, None]
-        loc = torch.bmm(y, pull.mT) * (trust / pull.sum(2, keepdim=True))
-        offset = y - loc
-        moments = torch.bmm(offset * pull, offset.mT)
-        scale = torch.lerp(_identity_like(moments), moments, trust)
-        return TProposal(self.frame, loc, *_factor_and_inverse(scale))
-
-    @cached_property
-    def _peak(self) -> Tensor:
-        """(B, 1): log density at the location."""
-        return _log_peak(self.factor.shape[1]) - log_det(self.factor)[:, None]
-
-    @cached_property
-    def _origin(self) -> Tensor:
-        """(B, dof, 1): where y = 0 is, from the location and in units of the scale."""
-        return -torch.bmm(self.inverse, self.loc)
-
-    def _squared(self, y: Tensor) -> Tensor:
-        """Squared distance (B, K) from the location, in units of the scale."""
-        return torch.baddbmm(self._origin, self.inverse, y).square().sum(1)
-
-
-@dataclass(frozen=True)
-class DefensiveProposal:
-    """Half uniform rotations, half the first t with the object turned by pi.
-
-    Attributes:
-        frame: of the mode.
-        turns: half turns of the object, (B, H, r + 1, r + 1) as of ``_half_turns``.
-    """
-
-    frame: Frame
-    turns: Tensor
-
-    def sample(self, noise: tuple[Tensor, Tensor]) -> Draws:
-        """From a standard t (B, dof, K), and what is uniform in [0, 1), (B, dof - 3, K)."""
-        frame, (standard, uniform) = self.frame, noise
-        half = standard.shape[2] // 2
-        z = torch.bmm(frame.factor, standard)
-        d = z[:, None, 3:, :half]
-        turned, _ = _divided(self.turns[..., 1:] @ d + self.turns[..., :1])
-        ways = torch.arange(half, device=z.device)
-        turned = turned[:, ways % turned.shape[1], :, ways].permute(1, 2, 0)
-        anywhere = frame.kind.uniform_rotation(uniform[:, :, half:].permute(2, 0, 1))
-        anywhere = frame.kind.chart_inverse(frame.mode, anywhere).permute(1, 2, 0)
-        translation = torch.cat((z[:, :3, :half], WIDENING * z[:, :3, half:]), dim=2)
-        d = torch.cat((turned, anywhere), dim=2).clamp(-MAX_CHART, MAX_CHART)
-        z = torch.cat((translation, d), dim=1)
-        return frame.draws(z, torch.bmm(frame.inverse, z))
-
-    def log_prob(self, draws: Draws) -> Tensor:
-        y, y_of_translation = draws.coordinates, draws.coordinates[:, :3]
-        squared = y_of_translation.square().sum(1)
-        anywhere = _t_log_prob(squared, 3, self._uniform_peak, WIDENING**2) + draws.log_measure
-        skew, offset, linear = self._maps
-        image = torch.baddbmm(offset, linear, y).unflatten(1, self.turns.shape[1:3])
-        y_of_rotation, log_volume = _divided(image)
-        y_of_rotation = y_of_rotation + torch.bmm(skew, y_of_translation)[:, None]
-        squared = y_of_rotation.square().sum(2) + squared[:, None]
-        turned = _t_log_prob(squared, y.shape[1], _log_peak(y.shape[1])) + log_volume
-        share = math.log(2 * self.turns.shape[1])
-        return torch.logaddexp(anywhere, turned.logsumexp(1) - share)
-
-    @cached_property
-    def _uniform_peak(self) -> Tensor:
-        """(B, 1): greatest density of a uniform rotation, by the volume of y and of rotations."""
-        volume = log_det(self.frame.factor[:, :3, :3])[:, None] + self.frame.kind.log_rotations
-        return _log_peak(3) - 3 * math.log(WIDENING) - math.log(2) - volume
-
-    @cached_property
-    def _maps(self) -> tuple[Tensor, Tensor, Tensor]:
-        """What turned poses have for y: the same y[:3], and for y[3:] a quotient and a sum.
-
-        Returns:
-            Matrices (B, r, 3), by which y[:3] moves it, and the affine maps, (B, H (r + 1), 1) and
-            (B, H (r + 1), dof), of y to homogeneous coordinates of the rest.
-        """
-        factor, inverse = self.frame.factor, self.frame.inverse
-        numerators = inverse[:, None, 3:, 3:] @ self.turns[:, :, 1:]
-        turns = torch.cat((self.turns[:, :, :1], numerators), dim=2).flatten(1, 2)
-        skew = torch.bmm(inverse[:, 3:, :3], factor[:, :3, :3])
-        return skew, turns[:, :, :1], torch.bmm(turns[:, :, 1:], factor[:, 3:])
-
-
-@dataclass(frozen=True)
-class FirstProposal:
-    """What the first round draws from: a t, and the defensive samples.
-
-    Attributes:
-        local: the t, which alone learns from the samples.
-        defensive: the rest.
-        share: of the samples that are defensive.
-    """
-
-    local: TProposal
-    defensive: DefensiveProposal
-    share: float
-
-    def sample(self, noise: tuple[Tensor, tuple[Tensor, Tensor]]) -> Draws:
-        """From what each of the two draws from."""
-        return self.local.sample(noise[0]).and_then(self.defensive.sample(noise[1]))
-
-    def log_prob(self, draws: Draws) -> Tensor:
-        local = self.local.log_prob(draws) + math.log1p(-self.share)
-        return torch.logaddexp(local, self.defensive.log_prob(draws) + math.log(self.share))
-
-    def adapted(
-        self, draws: Draws, log_target: Tensor, log_prob: Tensor, log_density: Tensor
-    ) -> TProposal:
-        return self.local.adapted(draws, log_target, self.local.log_prob(draws), log_density)
-
-
-def _half_turns(mode: Tensor) -> Tensor:
-    """Turns of the object by pi about Y (4 DoF), or about each of its own axes.
-
-    As a rotation by d is one of the quaternion (1, -d) q, up to its length, with an axis r in the
-    camera's frame that turned by pi is (1, -d) (0, r) q = (d.r, r - d x r) q. A yaw is half a turn
-    further at -4 / d = -2 / (d / 2). Both are linear in homogeneous coordinates.
-
-    Returns:
-        (B, H, r + 1, r + 1) matrices of determinant one, from (1, d) to a multiple of that of the
-        turned rotation, where r numbers make a rotation.
-    """
-    if pose_type_of(mode) is YawPose:
-        zero = torch.zeros_like(mode[:, 0])
-        rows = (zero, zero + 0.5, zero - 2, zero)
-        return torch.stack(rows, dim=-1).unflatten(-1, (1, 2, 2))
-    x, y, z = rotation_matrix(mode).unbind(1)
-    zero = torch.zeros_like(x)
-    rows = (zero, x, y, z, -x, zero, z, -y, -y, -z, zero, x, -z, y, -x, zero)
-    return torch.stack(rows, dim=-1).unflatten(-1, (4, 4))
-
-
-def _divided(image: Tensor) -> tuple[Tensor, Tensor]:
-    """From homogeneous coordinates (..., r + 1, K).
-
-    Returns:
-        The coordinates (..., r, K), and the log volume (..., K) of what a linear map of determinant
-        one in homogeneous coordinates makes of a unit of volume.
-    """
-    divisor = _not_zero(image[..., :1, :])
-    return image[..., 1:, :] / divisor, divisor[..., 0, :].abs().log() * -image.shape[-2]
-
-
-def _not_zero(divisor: Tensor) -> Tensor:
-    return torch.where(divisor.abs() < 1 / MAX_CHART, 1 / MAX_CHART, divisor)
-
-
-def _t_log_prob(squared: Tensor, dim: int, peak: Tensor | float, variance: float = 1) -> Tensor:
-    """Log density of a multivariate t.
-
-    Args:
-        squared: distances from its location, squared.
-        dim: of the space.
-        peak: log density at the location.
-        variance: of its scale, in units of the distances.
-    """
-    power = (DF + dim) / 2
-    return (squared + DF * variance).log() * -power + (peak + power * math.log(DF * variance))
-
-
-def _log_peak(dim: int) -> float:
-    """Log density of a standard t at its location."""
-    return math.lgamma((DF + dim) / 2) - math.lgamma(DF / 2) - dim / 2 * math.log(DF * math.pi)
-
-
-def _factor_and_inverse(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Cholesky factor of matrices (B, D, D), and its inverse."""
-    factor = scale_factor(matrix)
-    return factor, torch.linalg.solve_triangular(factor, _identity_like(factor), upper=False)
-
-
-def _identity_like(matrix: Tensor) -> Tensor:
-    """(B, D, D)."""
-    identity = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
-    return identity.expand_as(matrix)
+    defensive, local = standard.split((2 * pairs, num_samples - 2 * pairs), dim=2)
+    first, *others = local.tensor_split(num_rounds, dim=2)
+    rotations = uniforms[:, 3:dof, pairs : 2 * pairs]
+    noise = (first, defensive, rotations) if pairs else (first,)
+    rounds = first_round(mode, covariance, *noise)
+    return importance_sampling(cost, rounds, others, next_round)

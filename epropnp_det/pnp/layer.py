@@ -13,7 +13,7 @@ from .monte_carlo import Posterior
 from .pose import finite_poses, keep_poses, pose_type
 from .problem import PnPProblem
 from .random_sample import RandomSampleSolver
-from .samplers import SAMPLERS
+from .samplers import SAMPLERS, select_sampler
 from .tensor_batch import all_finite, check_shape, full_precision, keep_objects
 
 
@@ -137,7 +137,7 @@ class EProPnP(nn.Module):
             by_object = poses.permute(1, 2, 0).contiguous()
             return backend.cost_of_poses(rows, by_object, backend.points_per_block).mT
 
-        poses, cost, log_proposal = SAMPLERS[self.sampler](
+        poses, cost, log_proposal = select_sampler(self.sampler, backend)(
             evaluate, result.pose, result.covariance, num_samples, self.num_iter, generator
         )
         if pose_gt is not None:

@@ -8,12 +8,15 @@ import torch
 from torch import Tensor
 
 from .pose import finite_poses, pose_type_of, rotate
-from .tensor_batch import TensorBatch, all_finite
+from .tensor_batch import TensorBatch, all_finite, diagonal
 from .trust_region import RIDGE, State
 
 MIN_INFORMATION = 1e-8
 """A parameter with less (a deviation above 10 km) is not determined by the points. Far less than
 the ridge: early in training weights are small, and the loss must still see such objects."""
+
+TIE = 1.0001
+"""Factor between costs that are as good as equal."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +45,21 @@ class LMResult(TensorBatch):
     num_accepted: Tensor
 
 
-def result_of(state: State, usable: Tensor) -> LMResult:
-    """Covariance and validity at the end; objects whose numbers overflowed are given up."""
+def best_result(state: State, copies: int, usable: Tensor) -> LMResult:
+    """The end with the least cost of each object, its covariance and whether it means anything.
+
+    Objects whose numbers overflowed are given up.
+
+    Args:
+        state: of as many copies of the objects one after the other, each with its padding.
+        copies: how many.
+        usable: (B,) bool: the objects that are meant.
+    """
+    cost = state.model.cost.reshape(copies, -1)
+    # Where several come to the same optimum rounding must not choose: q or -q, for example.
+    first = (cost <= TIE * cost.amin(0)).byte().argmax(0)
+    objects = torch.arange(len(usable), device=cost.device)
+    state = state.objects(first[: len(usable)] * cost.shape[1] + objects)
     hessian = state.model.matrix()
     ridge = RIDGE * torch.eye(hessian.shape[-1], dtype=hessian.dtype, device=hessian.device)
     covariance = torch.linalg.inv_ex(hessian + ridge).inverse
@@ -64,17 +80,12 @@ def _determines_pose(hessian: Tensor) -> Tensor:
     The squared pivots of the correlation matrix are the shares of a parameter's information that
     the parameters before it do not explain; rounding alone leaves about one epsilon.
     """
-    information = _diagonal(hessian)
+    information = diagonal(hessian)
     root = information.clamp(min=MIN_INFORMATION).rsqrt()
     factor, failed = torch.linalg.cholesky_ex(hessian * root[..., None] * root[..., None, :])
-    smallest = _diagonal(factor).square().amin(-1)
+    smallest = diagonal(factor).square().amin(-1)
     informed = (information > MIN_INFORMATION).all(-1)
     return informed & (failed == 0) & (smallest > 16 * torch.finfo(hessian.dtype).eps)
-
-
-def _diagonal(matrix: Tensor) -> Tensor:
-    """Of matrices (B, D, D): (B, D). The compiler has a deprecated call in ``Tensor.diagonal``."""
-    return torch.stack([matrix[:, i, i] for i in range(matrix.shape[-1])], dim=-1)
 
 
 def move_origin(pose: Tensor, offset: Tensor) -> Tensor:

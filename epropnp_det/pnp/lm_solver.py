@@ -17,9 +17,6 @@ from .problem import PnPProblem
 from .tensor_batch import check_shape, full_precision
 from .trust_region import RIDGE, State, solve
 
-TIE = 1.0001
-"""Factor between costs that are as good as equal."""
-
 
 @dataclass(frozen=True)
 class LMSolver:
@@ -81,13 +78,10 @@ class LMSolver:
         count, batch, _ = poses.shape
         padded = pad(poses, (0, 0, 0, math.prod(problem.grid) - batch))
         several = problem.repeated(count, backend.layout)
-        state = self.minimise(several, padded.reshape(*several.grid, padded.shape[2]))
-        cost = state.model.cost.reshape(padded.shape[:2])
-        # Where several come to the same optimum rounding must not choose: q or -q, for example.
-        first = (cost <= TIE * cost.amin(0)).byte().argmax(0)
-        objects = torch.arange(batch, device=poses.device)
-        best = first[:batch] * cost.shape[1] + objects
-        return backend.result_of(state.objects(best), usable)
+        # No view, whatever the padding is: compilers treat views as a case of their own.
+        laid_out = padded.reshape(*several.grid, padded.shape[2]).clone()
+        state = self.minimise(several, laid_out)
+        return backend.best_result(state, count, usable)
 
     def minimise(self, problem: PackedProblem, poses: Tensor) -> State:
         """The iterations alone, from poses (C, L, P) of packed objects, padding included."""

@@ -118,7 +118,71 @@ class Proposal(Protocol):
         """
 
 
-def importance_sampling(cost: Cost, proposal: Proposal, noise: Sequence[Any]) -> Samples:
+class Rounds(NamedTuple):
+    """What has been drawn so far, by proposals each of which has learned from those before it.
+
+    Attributes:
+        proposals: one a round.
+        log_counts: () each, log of the number of samples of a round.
+        draws: of all rounds.
+        log_prob: (B, K), under the last proposal.
+        log_density: (B, K), log of the sum of all proposals' densities, each times its samples.
+        latest: (B, P, k), poses of the last round on their own.
+    """
+
+    proposals: tuple[Proposal, ...]
+    log_counts: tuple[Tensor, ...]
+    draws: Draws
+    log_prob: Tensor
+    log_density: Tensor
+    latest: Tensor
+
+    @classmethod
+    def first(cls, proposal: Proposal, noise: Any) -> Rounds:
+        """One round."""
+        draws = proposal.sample(noise)
+        log_prob, count = proposal.log_prob(draws), log_count(draws.pose)
+        log_density = log_prob + count
+        return cls((proposal,), (count,), draws, log_prob, log_density, draws.pose.clone())
+
+
+def next_round(rounds: Rounds, cost: Tensor, noise: Any) -> Rounds:
+    """Learn from the samples so far, and draw others.
+
+    Args:
+        rounds: so far.
+        cost: (B, K) of all their samples.
+        noise: what to draw the others from.
+    """
+    proposals, log_counts, draws, log_prob, log_density, _ = rounds
+    proposal = proposals[-1].adapted(draws, -cost - draws.log_measure, log_prob, log_density)
+    new = proposal.sample(noise)
+    pairs = zip(proposals, log_counts, strict=True)
+    of_new = torch.stack([earlier.log_prob(new) + count for earlier, count in pairs])
+    log_density = torch.cat((log_density, of_new.logsumexp(0)), dim=1)
+    draws, count = draws.and_then(new), log_count(new.pose)
+    log_prob = proposal.log_prob(draws)
+    return Rounds(
+        (*proposals, proposal),
+        (*log_counts, count),
+        draws,
+        log_prob,
+        torch.logaddexp(log_density, log_prob + count),
+        new.pose,
+    )
+
+
+def log_count(samples: Tensor) -> Tensor:
+    """Log of the number of samples (B, ., K), as a tensor: compilers take others for constants."""
+    return samples.new_full((), samples.shape[2]).log()
+
+
+def importance_sampling(
+    cost: Cost,
+    rounds: Rounds,
+    noise: Sequence[Any],
+    next_round: Callable[[Rounds, Tensor, Any], Rounds] = next_round,
+) -> Samples:
     """Draw poses in rounds, each from what the earlier ones have taught.
 
     Every sample is weighted by the mixture of all rounds' proposals, whichever it came from: the
@@ -127,27 +191,14 @@ def importance_sampling(cost: Cost, proposal: Proposal, noise: Sequence[Any]) ->
 
     Args:
         cost: of the objects' poses; it is given poses whose samples lie together in memory.
-        proposal: of the first round.
-        noise: for each round, what its proposal draws from.
+        rounds: the first one.
+        noise: for each of the others, what its proposal draws from.
+        next_round: the function of this name, or what it has been compiled to.
     """
-    draws, costs, mixture = proposal.sample(noise[0]), [], []
-
-    def log_target_of(draws: Draws) -> Tensor:
-        costs.append(cost(draws.pose.permute(2, 0, 1)).mT)
-        return -costs[-1] - draws.log_measure
-
-    log_target, log_prob = log_target_of(draws), proposal.log_prob(draws)
-    log_count = math.log(log_prob.shape[1])
-    log_density = log_prob + log_count  # times the number of samples
-    for numbers in noise[1:]:
-        mixture.append((proposal, log_count))
-        proposal = proposal.adapted(draws, log_target, log_prob, log_density)
-        new = proposal.sample(numbers)
-        of_new = torch.stack([earlier.log_prob(new) + log_count for earlier, log_count in mixture])
-        log_density = torch.cat((log_density, of_new.logsumexp(0)), dim=1)
-        log_target = torch.cat((log_target, log_target_of(new)), dim=1)
-        draws = draws.and_then(new)
-        log_prob, log_count = proposal.log_prob(draws), math.log(of_new.shape[2])
-        log_density = torch.logaddexp(log_density, log_prob + log_count)
-    log_density = log_density - draws.log_measure - math.log(log_density.shape[1])
-    return Samples(draws.pose.permute(2, 0, 1), torch.cat(costs, dim=1).mT, log_density.mT)
+    costs = cost(rounds.latest.permute(2, 0, 1)).mT
+    for numbers in noise:
+        rounds = next_round(rounds, costs, numbers)
+        costs = torch.cat((costs, cost(rounds.latest.permute(2, 0, 1)).mT), dim=1)
+    pose, _, log_measure = rounds.draws
+    log_density = rounds.log_density - log_measure - math.log(pose.shape[2])
+    return Samples(pose.permute(2, 0, 1), costs.mT, log_density.mT)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from .pose import quaternion_tangents
+from .tensor_batch import diagonal
 
 CAUCHY_SCALE = 0.581
 """Scale of the likeliest trivariate Cauchy distribution for a normal one of covariance one."""
@@ -31,7 +32,7 @@ def scale_factor(covariance: Tensor, fallback: Tensor | None = None) -> Tensor:
     jitter = 10 * torch.finfo(covariance.dtype).eps
     factor, failed = torch.linalg.cholesky_ex(covariance * (1 + jitter * identity))
     # What is not finite anywhere in a factor is so on its diagonal.
-    sound = (failed == 0) & (factor.diagonal(dim1=-2, dim2=-1).sum(-1) < math.inf)
+    sound = (failed == 0) & (diagonal(factor).sum(-1) < math.inf)
     return torch.where(sound[:, None, None], factor, identity if fallback is None else fallback)
 
 
@@ -213,7 +214,7 @@ def _white(value: Tensor, scale_tril: Tensor) -> Tensor:
 
 def log_det(scale_tril: Tensor) -> Tensor:
     """(B,) log determinant of triangular factors (B, D, D)."""
-    return scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+    return diagonal(scale_tril).log().sum(-1)
 
 
 def _limit(kappa: Tensor) -> Tensor:

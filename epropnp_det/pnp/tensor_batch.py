@@ -176,6 +176,11 @@ def all_finite(tensor: Tensor, dim: int | tuple[int, ...] = -1) -> Tensor:
     return (tensor - tensor).sum(dim) == 0
 
 
+def diagonal(matrix: Tensor) -> Tensor:
+    """Of matrices (B, D, D): (B, D). The compiler has a deprecated call in ``Tensor.diagonal``."""
+    return torch.stack([matrix[:, i, i] for i in range(matrix.shape[-1])], dim=-1)
+
+
 def check_shape(name: str, tensor: Tensor, expected: tuple[int | str, ...]) -> None:
     """Raise a ``ValueError`` that names ``tensor`` unless it has the ``expected`` shape.
 

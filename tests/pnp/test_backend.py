@@ -21,6 +21,7 @@ from epropnp_det.pnp import (
 from epropnp_det.pnp.backend import EAGER, select_backend
 from epropnp_det.pnp.layout import OBJECT_ROWS
 from epropnp_det.pnp.pose import YawPose, pose_type
+from epropnp_det.pnp.samplers import select_sampler
 
 needs_compiler = pytest.mark.skipif(
     shutil.which(os.environ.get("CXX", "g++")) is None, reason="there is no C++ compiler"
@@ -45,11 +46,11 @@ def uncompiled(with_compile):
     with_compile(lambda function, **settings: function)
 
 
-def step(problem, pose, dof, compile):
+def step(problem, pose, dof, compile, mc_samples=8):
     """One training step: posterior, and gradients of its loss."""
     leaves = [t.clone().requires_grad_() for t in (problem.x3d, problem.x2d, problem.w2d)]
     problem = PnPProblem(*leaves, problem.camera, problem.robust_cost)
-    layer = EProPnP(dof, mc_samples=8, compile=compile)
+    layer = EProPnP(dof, mc_samples, compile=compile)
     posterior = layer(problem, pose, torch.Generator().manual_seed(0))
     gradients = torch.autograd.grad(monte_carlo_pose_loss(posterior).sum(), leaves)
     return posterior, gradients
@@ -112,6 +113,21 @@ def test_compiled_loops_equal_eager_ones(make_problem):
                 assert_close(*(getattr(end, name) for end in ends))
 
 
+@needs_compiler
+def test_compiled_rounds_equal_eager_ones(make_problem):
+    """Draws, densities and what is learned from them."""
+    problem, pose = make_problem(batch=3, num_points=12)
+    covariance = LMSolver()(problem, pose).covariance
+    samples = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # of running uncompiled
+        for b in (select_backend(True, problem.camera), EAGER):
+            sampler, rng = select_sampler("joint_t", b), torch.Generator().manual_seed(0)
+            samples.append(sampler(problem.cost, pose, covariance, 64, 2, rng))
+    for ours, expected in zip(*samples, strict=True):
+        assert_close(ours, expected)
+
+
 def test_rows_of_lanes_equal_one_row(make_problem, uncompiled, dof):
     problem, pose = make_problem(batch=35, num_points=20, dof=dof)
     ours = step(problem, pose, dof, compile=True)
@@ -123,17 +139,18 @@ def test_traces_once_for_all_shapes(make_problem, with_compile):
     compile = torch.compile
     with_compile(lambda function, **_: compile(function, dynamic=True, backend="eager"))
 
-    def run(batch, num_points):
+    def run(batch, num_points, mc_samples):
         problem, pose = make_problem(batch=batch, num_points=num_points)
-        step(problem, pose, 4, compile=True)
+        step(problem, pose, 4, True, mc_samples)
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        run(11, 20)
+        run(11, 20, 64)
         with torch._dynamo.config.patch(error_on_recompile=True):
-            run(70, 33)
-            run(2, 5)
-            run(1, 7)
+            run(70, 33, 128)
+            run(64, 7, 64)  # no padding
+            run(2, 5, 36)
+            run(1, 7, 256)
 
 
 @pytest.mark.parametrize(("batch", "num_points"), [(0, 5), (1, 1), (2, 0), (1, 20)])

@@ -2,15 +2,15 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from epropnp_det.pnp.joint_t import (
+from epropnp_det.pnp.joint_t import joint_t
+from epropnp_det.pnp.pose import pose_type_of, rotation_matrix
+from epropnp_det.pnp.t_proposals import (
     DefensiveProposal,
     Frame,
     TProposal,
     _divided,
     _half_turns,
-    joint_t,
 )
-from epropnp_det.pnp.pose import pose_type_of, rotation_matrix
 
 F64 = torch.float64
 
@@ -66,10 +66,12 @@ def test_samples_follow_the_densities(mode, covariance):
     """Two densities, each integrated over samples of both: neither ratio exceeds two."""
     num, dof = 40_000, covariance.shape[-1]
     local = first_t(mode, covariance)
-    defensive = DefensiveProposal(local.frame, _half_turns(mode))
-    uniform = torch.rand(3, dof - 3, num, dtype=F64, generator=torch.Generator().manual_seed(2))
+    defensive = DefensiveProposal.of(local.frame)
+    uniform = torch.rand(
+        3, dof - 3, num // 2, dtype=F64, generator=torch.Generator().manual_seed(2)
+    )
     noise = standard_t(dof, num, 3)
-    draws = [local.sample(noise), defensive.sample((noise.flip(2), uniform))]
+    draws = [local.sample(noise), defensive.sample(noise.flip(2), uniform)]
     log_probs = [[p.log_prob(d) for d in draws] for p in (local, defensive)]
     mixture = [torch.logaddexp(*rows) for rows in zip(*log_probs, strict=True)]
     for rows in log_probs:
