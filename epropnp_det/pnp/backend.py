@@ -16,7 +16,7 @@ from . import joint_t, lm_result, many_poses, monte_carlo, subsets, trust_region
 from .camera import PerspectiveCamera
 from .kernels import CostGradient
 from .layout import Layout
-from .lm_result import LMResult
+from .lm_result import TwoResults
 from .monte_carlo import Rounds
 from .trust_region import State
 
@@ -38,8 +38,7 @@ class Backend:
     cost_of_poses: Callable[..., Tensor]
     gradient_at_poses: Callable[..., CostGradient]
     minimise: Callable[..., State]
-    best_result: Callable[..., LMResult]
-    move_result: Callable[[LMResult, Tensor], LMResult]
+    best_result: Callable[..., TwoResults]
     guess: Callable[..., tuple[Tensor, Tensor]]
     first_round: Callable[..., Rounds]
     next_round: Callable[..., Rounds]
@@ -50,7 +49,6 @@ LOOPS = (
     many_poses.gradient_at_poses,
     trust_region.minimise,
     lm_result.best_result,
-    lm_result.move_result,
     subsets.guess,
     joint_t.first_round,
     monte_carlo.next_round,
@@ -96,15 +94,15 @@ class _Compiled:
 
     def __init__(self, function: Callable, options: dict[str, int] | None = None) -> None:
         self._function = function
-        self._run = torch.compile(
-            function, dynamic=True, options=options, recompile_limit=RECOMPILE_LIMIT
-        )
+        self._run = torch.compile(function, dynamic=True, options=options)
 
     def __call__(self, *args: Any) -> Any:
         try:
             # Sizes that happen to be the same the first time are not the same for ever; settings
             # are, which a nested region needs.
-            constant_floats = torch._dynamo.config.patch(specialize_float=True)
+            constant_floats = torch._dynamo.config.patch(
+                specialize_float=True, recompile_limit=RECOMPILE_LIMIT
+            )
             with shape_config.patch(use_duck_shape=False), constant_floats:
                 return self._run(*args)
         except (torch._dynamo.exc.TorchDynamoException, torch._inductor.exc.InductorError) as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from .tensor_batch import TensorBatch, all_finite, check_shape, keep_objects
+from .tensor_batch import TensorBatch, block_overflow, check_shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,11 +81,9 @@ class HuberCost(RobustCost):
         if x2d.shape[1] < 2:
             return cls(x2d.new_zeros(len(x2d)))
         w2d = torch.ones_like(x2d) if w2d is None else w2d
-        finite = all_finite(x2d.flatten(1)) & all_finite(w2d.flatten(1))
-        x2d, w2d = keep_objects(x2d, finite), keep_objects(w2d, finite)
-        variance, mean = _variance(x2d), w2d.mean(dim=(1, 2))
-        usable = finite & (variance > 0) & (variance < float("inf")) & (mean < float("inf"))
-        # The root has no derivative at zero, so other objects are replaced before it as well.
+        variance, mean = _variance(block_overflow(x2d)), block_overflow(w2d).mean(dim=(1, 2))
+        usable = (variance > 0) & (variance < float("inf")) & (mean.abs() < float("inf"))
+        # The root has no derivative at zero, so that other objects are replaced before it.
         spread = torch.where(usable, variance, torch.ones_like(variance)).sqrt()
         delta = relative_delta * mean * spread
         return cls(torch.where(usable, delta, torch.zeros_like(delta)))

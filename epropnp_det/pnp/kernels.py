@@ -60,6 +60,13 @@ class PackedProblem(NamedTuple):
             self.robust_cost.repeated(copies, layout),
         )
 
+    def in_all_lanes(self) -> PackedProblem:
+        """With what belongs to an object repeated where it has a single lane."""
+        lanes = self.points.shape[3]
+        return PackedProblem(
+            self.points, self.camera.in_lanes(lanes), self.robust_cost.in_lanes(lanes)
+        )
+
     def rows(self, rows: slice) -> PackedProblem:
         """Some of the rows."""
         return PackedProblem(

@@ -98,15 +98,14 @@ class EProPnP(nn.Module):
             valid = valid & finite
         objects = problem.centred_objects()
         pose_gt = None if pose_gt is None else move_origin(pose_gt, objects.mean)
-        result = self.solver.solve_centred(objects, pose_gt, generator)
+        centred, result = self.solver.solve_centred(objects, pose_gt, generator)
         backend = select_backend(self.compile, problem.camera)
         poses, cost, log_proposal, sound = self._sample(
-            objects.rows, result, pose_gt, num_samples, backend, generator
+            objects.rows, centred, pose_gt, num_samples, backend, generator
         )
         sound = sound & valid
         cost = differentiable_cost(cost, problem, objects.rows, poses, sound, backend)
         mean = keep_objects(objects.mean, result.valid)
-        result = backend.move_result(result, -mean)
         return Posterior(
             mode=result.pose,
             covariance=result.covariance,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from .pose import finite_poses, pose_type_of, rotate
-from .tensor_batch import TensorBatch, all_finite, diagonal
+from .tensor_batch import TensorBatch, all_finite, diagonal, keep_objects
 from .trust_region import RIDGE, State
 
 MIN_INFORMATION = 1e-8
@@ -45,7 +46,19 @@ class LMResult(TensorBatch):
     num_accepted: Tensor
 
 
-def best_result(state: State, copies: int, usable: Tensor) -> LMResult:
+class TwoResults(NamedTuple):
+    """The same poses with the objects' origins at two places.
+
+    Attributes:
+        centred: at the means of their points.
+        original: where the user has them.
+    """
+
+    centred: LMResult
+    original: LMResult
+
+
+def best_result(state: State, copies: int, usable: Tensor, mean: Tensor) -> TwoResults:
     """The end with the least cost of each object, its covariance and whether it means anything.
 
     Objects whose numbers overflowed are given up.
@@ -54,6 +67,7 @@ def best_result(state: State, copies: int, usable: Tensor) -> LMResult:
         state: of as many copies of the objects one after the other, each with its padding.
         copies: how many.
         usable: (B,) bool: the objects that are meant.
+        mean: (B, 3) of the points, where the origins have been moved to.
     """
     cost = state.model.cost.reshape(copies, -1)
     # Where several come to the same optimum rounding must not choose: q or -q, for example.
@@ -63,7 +77,7 @@ def best_result(state: State, copies: int, usable: Tensor) -> LMResult:
     hessian = state.model.matrix()
     ridge = RIDGE * torch.eye(hessian.shape[-1], dtype=hessian.dtype, device=hessian.device)
     covariance = torch.linalg.inv_ex(hessian + ridge).inverse
-    return _finite_result(
+    result = _finite_result(
         LMResult(
             state.pose,
             state.model.cost,
@@ -72,6 +86,7 @@ def best_result(state: State, copies: int, usable: Tensor) -> LMResult:
             state.num_accepted.clamp(min=0),
         )
     )
+    return TwoResults(result, _moved(result, -keep_objects(mean, usable)))
 
 
 def _determines_pose(hessian: Tensor) -> Tensor:
@@ -97,7 +112,7 @@ def move_origin(pose: Tensor, offset: Tensor) -> Tensor:
     return moved
 
 
-def move_result(result: LMResult, offset: Tensor) -> LMResult:
+def _moved(result: LMResult, offset: Tensor) -> LMResult:
     """Pose and covariance after the origin moved: the translation takes part in the rotation."""
     rotated = rotate(result.pose, offset[:, None])[:, 0]
     size = result.covariance.shape[-1]

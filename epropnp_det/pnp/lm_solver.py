@@ -11,7 +11,7 @@ from torch.nn.functional import pad
 
 from .backend import select_backend
 from .kernels import PackedProblem
-from .lm_result import LMResult, move_origin
+from .lm_result import LMResult, TwoResults, move_origin
 from .pose import finite_poses, pose_type_of
 from .problem import PnPProblem
 from .tensor_batch import check_shape, full_precision
@@ -59,20 +59,22 @@ class LMSolver:
         usable = problem.usable() & finite
         problem = problem.masked(usable)
         backend = select_backend(self.compile, problem.camera)
-        if not self.centre:
-            return self.solve_packed(problem.pack(backend.layout), pose[None], usable)
-        problem, mean = problem.centred()
-        pose = move_origin(pose, mean)
-        result = self.solve_packed(problem.pack(backend.layout), pose[None], usable)
-        return backend.move_result(result, -mean)
+        mean = problem.x3d.new_zeros(len(problem), 3)
+        if self.centre:
+            problem, mean = problem.centred()
+            pose = move_origin(pose, mean)
+        return self.solve_packed(problem.pack(backend.layout), pose[None], usable, mean).original
 
-    def solve_packed(self, problem: PackedProblem, poses: Tensor, usable: Tensor) -> LMResult:
+    def solve_packed(
+        self, problem: PackedProblem, poses: Tensor, usable: Tensor, mean: Tensor
+    ) -> TwoResults:
         """From several poses of each object, of which the one with the least cost is kept.
 
         Args:
             problem: in the layout of the solver's backend, all numbers finite.
             poses: (F, B, P).
             usable: (B,) bool: the objects that are meant.
+            mean: (B, 3) of the points, where the origins have been moved to.
         """
         backend = select_backend(self.compile, problem.camera)
         count, batch, _ = poses.shape
@@ -81,7 +83,7 @@ class LMSolver:
         # No view, whatever the padding is: compilers treat views as a case of their own.
         laid_out = padded.reshape(*several.grid, padded.shape[2]).clone()
         state = self.minimise(several, laid_out)
-        return backend.best_result(state, count, usable)
+        return backend.best_result(state, count, usable, mean)
 
     def minimise(self, problem: PackedProblem, poses: Tensor) -> State:
         """The iterations alone, from poses (C, L, P) of packed objects, padding included."""

@@ -9,13 +9,13 @@ from torch import Tensor
 
 from .backend import Backend, select_backend
 from .kernels import PackedProblem
-from .lm_result import LMResult, move_origin
+from .lm_result import LMResult, TwoResults, move_origin
 from .lm_solver import LMSolver
 from .pose import finite_poses, pose_type
 from .problem import CentredObjects, PnPProblem
 from .sobol import scrambled_sobol
 from .subsets import draw_points, gather
-from .tensor_batch import check_shape, full_precision, keep_objects
+from .tensor_batch import check_shape, full_precision
 
 GUESS_POINTS = 8
 """Points of a subset that make and judge the guess, spread evenly over it."""
@@ -94,9 +94,7 @@ class RandomSampleSolver:
         objects = problem.centred_objects()
         if pose_extra is not None:
             pose_extra = move_origin(pose_extra.to(objects.mean.dtype), objects.mean)
-        result = self.solve_centred(objects, pose_extra, generator)
-        backend = select_backend(self.compile, objects.camera)
-        return backend.move_result(result, -keep_objects(objects.mean, result.valid))
+        return self.solve_centred(objects, pose_extra, generator).original
 
     @torch.no_grad()
     def solve_centred(
@@ -104,7 +102,7 @@ class RandomSampleSolver:
         objects: CentredObjects,
         pose_extra: Tensor | None = None,
         generator: torch.Generator | None = None,
-    ) -> LMResult:
+    ) -> TwoResults:
         """As a call, of centred objects and poses of theirs. Autocast has to be off."""
         backend = select_backend(self.compile, objects.camera)
         poses = self._solve_subsets(objects.rows, backend, generator)
@@ -113,14 +111,15 @@ class RandomSampleSolver:
         cost = backend.cost_of_poses(objects.rows, poses.mT.contiguous(), backend.points_per_block)
         finalists = _take(poses, _best(cost, self.num_finalists)).transpose(0, 1)
         refine = replace(self.refine, compile=self.compile)
-        return refine.solve_packed(objects.pack(backend.layout), finalists, objects.usable)
+        packed = objects.pack(backend.layout)
+        return refine.solve_packed(packed, finalists, objects.usable, objects.mean)
 
     def _solve_subsets(
         self, rows: PackedProblem, backend: Backend, generator: torch.Generator | None
     ) -> Tensor:
         """Poses (B, S, P) of the best subsets."""
         points, poses = self._guess(rows, backend, generator)
-        subsets = gather(rows, points)
+        subsets = gather(rows, points).in_all_lanes()
         solver = LMSolver(self.num_iter, compile=self.compile)
         return solver.minimise(subsets, poses).pose
 
@@ -129,20 +128,19 @@ class RandomSampleSolver:
     ) -> tuple[Tensor, Tensor]:
         """The subsets that are worth solving, (B, n, S), and poses (B, S, P) to begin with."""
         weight = rows.w2d.mean(0).squeeze(-1)
-        points = draw_points(weight, self.num_proposals, self.num_points, generator)
-        few = gather(rows, points[:, :: max(points.shape[1] // GUESS_POINTS, 1)])
+        subsets = draw_points(weight, self.num_proposals, self.num_points, generator)
+        few = gather(rows, subsets.spread(GUESS_POINTS))
         # The same rotations for all objects: what one gets does not depend on its neighbours.
         (uniform,) = scrambled_sobol(
             self.num_proposals, self.dof - 3, 1, generator, weight.dtype, weight.device
         )
         pose, cost = backend.guess(pose_type(self.dof), few, uniform)
         best = _best(cost, self.num_solved)
-        return points.gather(2, best[:, None].expand(-1, points.shape[1], -1)), _take(pose, best)
+        return subsets.chosen(best), _take(pose, best)
 
 
 def _best(cost: Tensor, count: int) -> Tensor:
     """Which of the costs (B, S) are the least, in ascending order: (B, min(count, S))."""
-    cost = cost.nan_to_num(nan=float("inf"))
     return cost.topk(min(count, cost.shape[1]), largest=False).indices
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -9,9 +11,35 @@ from .kernels import PackedProblem, cost, pack_transform, stored
 from .pose import PoseType, rotate
 
 
+class Subsets(NamedTuple):
+    """Which points of its object each of S subsets takes, looked up when they are wanted.
+
+    Attributes:
+        points: (B, n S) indices of points, with repetition, in ascending order.
+        places: (n, S), where in ``points`` those of a subset are; ascending along n.
+    """
+
+    points: Tensor
+    places: Tensor
+
+    def spread(self, count: int) -> Tensor:
+        """About that many points of each subset, from all its parts: indices (B, ~count, S)."""
+        places = self.places[:: max(len(self.places) // count, 1)]
+        return self._looked_up(places.expand(len(self.points), -1, -1))
+
+    def chosen(self, index: Tensor) -> Tensor:
+        """All points of some subsets: of (B, K) of them, indices (B, n, K)."""
+        points_of_all = index[:, None].expand(-1, len(self.places), -1)
+        return self._looked_up(self.places.expand(len(index), -1, -1).gather(2, points_of_all))
+
+    def _looked_up(self, places: Tensor) -> Tensor:
+        found = self.points.gather(1, places.flatten(1))  # five times index_select's speed
+        return found.long().unflatten(1, places.shape[1:])
+
+
 def draw_points(
     weight: Tensor, num_subsets: int, num_points: int, generator: torch.Generator | None = None
-) -> Tensor:
+) -> Subsets:
     """Choose the points of each subset by their weight.
 
     The chances of a point to be drawn add up to num_points over an object. Along their running sum
@@ -21,17 +49,15 @@ def draw_points(
 
     Args:
         weight: (B, N), not negative.
-        num_subsets: subsets of an object.
+        num_subsets: S, subsets of an object.
         num_points: n, points of a subset; all N if there are no more.
         generator: source of random numbers, on the weights' device.
-
-    Returns:
-        Indices (B, min(n, N), num_subsets).
     """
     batch, count = weight.shape
     like = {"dtype": weight.dtype, "device": weight.device}
     if count <= num_points:
-        return torch.arange(count, device=weight.device)[:, None].expand(batch, -1, num_subsets)
+        everything = torch.arange(count, device=weight.device)
+        return Subsets(everything.expand(batch, -1), everything[:, None].expand(-1, num_subsets))
     # A little for all, so that there are enough points to draw whatever the weights are.
     weight = weight + 1e-3 * weight.mean(-1, keepdim=True) + torch.finfo(weight.dtype).tiny
     parts = num_points * num_subsets
@@ -41,11 +67,10 @@ def draw_points(
     behind = edges[:, :-1].ceil().clamp(0, parts).nan_to_num(nan=float(parts)).long()
     edges_at = torch.zeros(batch, parts + 1, dtype=torch.int, device=weight.device)
     edges_at.scatter_add_(1, behind, torch.ones_like(behind, dtype=torch.int))
-    point = edges_at.cumsum(-1, dtype=torch.int)
+    points = edges_at.cumsum(-1, dtype=torch.int)
     order = torch.rand(num_points, num_subsets, generator=generator, **like).argsort(-1)
-    order = order + num_subsets * torch.arange(num_points, device=weight.device)[:, None]
-    chosen = point.gather(1, order.flatten().expand(batch, -1))  # five times index_select's speed
-    return chosen.long().unflatten(1, order.shape)
+    first = num_subsets * torch.arange(num_points, device=weight.device)
+    return Subsets(points, first[:, None] + order)
 
 
 def inclusion(weight: Tensor, count: int) -> Tensor:
@@ -66,6 +91,8 @@ def inclusion(weight: Tensor, count: int) -> Tensor:
 def gather(problem: PackedProblem, points: Tensor) -> PackedProblem:
     """Problems of some points of each object, with an object in a row and a subset in a lane.
 
+    What belongs to the object still has a single lane.
+
     Args:
         problem: B objects in rows.
         points: indices (B, n, S).
@@ -74,8 +101,7 @@ def gather(problem: PackedProblem, points: Tensor) -> PackedProblem:
     # Not a view of what is gathered: compilers treat views as a case of their own.
     chosen = problem.points.new_empty(len(problem.points), *points.shape)
     torch.gather(problem.points.squeeze(-1), 2, index, out=chosen.flatten(2))
-    settings = (setting.in_lanes(points.shape[2]) for setting in problem[1:])
-    return PackedProblem(chosen, *settings)
+    return problem._replace(points=chosen)
 
 
 def guess(kind: PoseType, problem: PackedProblem, uniform: Tensor) -> tuple[Tensor, Tensor]:

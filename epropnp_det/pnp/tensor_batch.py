@@ -155,19 +155,27 @@ def keep_objects(
         harmless: makes what is put in place, from the tensor.
     """
 
-    def spread(flags: Tensor) -> Tensor:
-        return flags.reshape(-1, *[1] * (tensor.ndim - 1))
+    return block_overflow(torch.where(_spread(keep, tensor), tensor, harmless(tensor)))
 
-    def block_overflow(gradient: Tensor | None) -> Tensor | None:
+
+def block_overflow(tensor: Tensor) -> Tensor:
+    """A tensor (B, ...) whose gradient is zero for the objects for which it would not be finite."""
+
+    def blocked(gradient: Tensor | None) -> Tensor | None:
         if gradient is None:  # autograd's sign for a zero gradient
             return None
         finite = all_finite(gradient[:, None].flatten(1))
-        return torch.where(spread(finite), gradient, torch.zeros_like(gradient))
+        return torch.where(_spread(finite, gradient), gradient, torch.zeros_like(gradient))
 
-    kept = torch.where(spread(keep), tensor, harmless(tensor))
-    if kept.requires_grad:
-        kept.register_hook(block_overflow)
-    return kept
+    if tensor.requires_grad and torch.is_grad_enabled():
+        tensor = tensor.view_as(tensor)  # the given one keeps the gradients of its other uses
+        tensor.register_hook(blocked)
+    return tensor
+
+
+def _spread(flags: Tensor, like: Tensor) -> Tensor:
+    """Flags (B,), to broadcast with a tensor (B, ...)."""
+    return flags.reshape(-1, *[1] * (like.ndim - 1))
 
 
 def all_finite(tensor: Tensor, dim: int | tuple[int, ...] = -1) -> Tensor:

@@ -9,6 +9,12 @@ from epropnp_det.pnp.subsets import draw_points, gather, inclusion
 WEIGHTS = torch.tensor([[1.0] * 10, [100.0, 30, *[1.0] * 8], [0.0] * 5 + [1.0] * 5]).double()
 
 
+def all_points(weight, num_subsets, num_points):
+    """Indices (B, n, S) of the points of all subsets."""
+    subsets = draw_points(weight, num_subsets, num_points)
+    return subsets.chosen(torch.arange(num_subsets).expand(len(weight), -1))
+
+
 def test_inclusion_by_hand():
     expected = [[0.4] * 10, [1, 1, *[0.25] * 8], [0] * 5 + [0.8] * 5]
     assert_close(inclusion(WEIGHTS, 4), torch.tensor(expected, dtype=torch.float64))
@@ -22,7 +28,7 @@ def test_inclusion_does_not_lose_light_points_beside_heavy_ones():
 
 def test_points_are_drawn_as_often_as_they_should_be():
     """The running sum is cut evenly, so that no count is further off than one."""
-    points = draw_points(WEIGHTS, 200, 4)
+    points = all_points(WEIGHTS, 200, 4)
     assert points.shape == (3, 4, 200)
     weights = WEIGHTS + 1e-3 * WEIGHTS.mean(-1, keepdim=True)  # a little for all
     for b, chances in enumerate(inclusion(weights, 4)):
@@ -32,13 +38,13 @@ def test_points_are_drawn_as_often_as_they_should_be():
 
 def test_neighbours_in_a_subset_are_drawn_independently():
     """Each interval is shuffled on its own: two halves go together a quarter of the time."""
-    (points,) = draw_points(torch.ones(1, 4, dtype=torch.float64), 4000, 2)
+    (points,) = all_points(torch.ones(1, 4, dtype=torch.float64), 4000, 2)
     both = ((points[0] == 0) & (points[1] == 2)).double().mean()
     assert abs(both - 0.25) < 0.03
 
 
 def test_no_subset_has_a_heavy_point_often():
-    points = draw_points(WEIGHTS, 50, 4)
+    points = all_points(WEIGHTS, 50, 4)
     assert (points == 0).sum(1).max() <= 2
 
 
@@ -47,22 +53,33 @@ def test_no_subset_has_a_heavy_point_often():
 def test_indices_are_in_range_for_any_weight(dtype, value):
     weight = torch.full((2, 30), value, dtype=dtype)
     weight[1] = torch.linspace(0, 1, 30)
-    points = draw_points(weight, 8, 16)
+    points = all_points(weight, 8, 16)
     assert points.min() >= 0 and points.max() <= 29
     assert len(points[1].unique()) > 16
 
 
+@pytest.mark.parametrize(("count", "step"), [(4, 1), (3, 1), (2, 2), (1, 4), (9, 1)])
+def test_some_of_the_points_and_of_the_subsets(count, step):
+    subsets = draw_points(WEIGHTS, 6, 4)
+    points = subsets.chosen(torch.arange(6).expand(3, -1))
+    assert torch.equal(subsets.spread(count), points[:, ::step])
+    index = torch.tensor([[0, 5], [3, 3], [4, 1]])
+    chosen = subsets.chosen(index)
+    for b in range(3):
+        assert torch.equal(chosen[b], points[b][:, index[b]])
+
+
 def test_few_points_are_all_taken():
-    points = draw_points(torch.ones(2, 3), 5, 16)
+    points = all_points(torch.ones(2, 3), 5, 16)
     assert torch.equal(points, torch.arange(3)[:, None].expand(2, 3, 5))
-    assert draw_points(torch.ones(2, 0), 5, 16).shape == (2, 0, 5)
-    assert draw_points(torch.ones(0, 30), 5, 16).shape == (0, 16, 5)
+    assert all_points(torch.ones(2, 0), 5, 16).shape == (2, 0, 5)
+    assert all_points(torch.ones(0, 30), 5, 16).shape == (0, 16, 5)
 
 
 def test_gather_is_indexing(make_problem, make_camera, dof):
     """And what belongs to an object meets all of its subsets."""
     problem, pose = make_problem(batch=3, num_points=10, dof=dof, make_camera=make_camera)
-    points = draw_points(problem.w2d.mean(-1), 5, 4)
+    points = all_points(problem.w2d.mean(-1), 5, 4)
     subsets = gather(problem.pack(OBJECT_ROWS), points)
     cost = kernels.cost(subsets, kernels.pack_transform(pose[:, None].expand(-1, 5, -1)))
     for b in range(3):
