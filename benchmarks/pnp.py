@@ -2,7 +2,8 @@
 
 Inference finds poses without an initial one: 64 proposals, 5 final iterations. A training step is
 64 proposals, 10 iterations, K Monte Carlo samples and the backward pass. OpenCV and PyPose have no
-weights, no robust cost and no training step; their time is that of inference.
+weights, no robust cost and no training step; their time is that of inference. A CUDA graph replays
+a whole call, compiled.
 
     python benchmarks/pnp.py
 """
@@ -18,10 +19,11 @@ import torch
 from arithmetic import peak_rate
 from inner_loops import inner_loops
 from measure import Timing, measure_memory, set_threads, time_interleaved
+from opencv_solvers import OPENCV_METHODS
 from problems import ProblemSettings
 from pypose_solvers import PYPOSE_INSTALLED
 from terminaltables import GithubFlavoredMarkdownTable
-from workloads import BASELINE, OURS, SOLVERS, Workload
+from workloads import BASELINE, GRAPH, OURS, SOLVERS, Workload
 
 HEADER = [
     *("task", "objects", "DoF", "solver", "device"),
@@ -32,16 +34,16 @@ HEADER = [
 
 def list_workloads(args: argparse.Namespace) -> list[Workload]:
     """What the table consists of; K = 512 only for the largest batch."""
-    devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
     found = []
-    for count, dof, mc_samples in product(args.objects, (4, 6), (0, 128, 512)):
+    for count, dof, mc_samples in product(args.objects, args.dof, (0, 128, 512)):
         if mc_samples == 512 and count != max(args.objects):
             continue
         problems = ProblemSettings(
             count, args.points, dof, noise=args.noise, outliers=args.outliers, seed=args.seed
         )
-        for device, solver in product(devices, args.solvers):
-            found.append(Workload(solver, problems, mc_samples, device))
+        for solver in args.solvers:
+            devices = ["cpu"] if solver in OPENCV_METHODS else args.devices
+            found += [Workload(solver, problems, mc_samples, device) for device in devices]
     return [workload for workload in found if workload.available]
 
 
@@ -75,7 +77,8 @@ def table_row(
 def inner_loop_table(args: argparse.Namespace, peak: dict[str, float]) -> str:
     """How far the inner loops are from the rate of a matrix product, on the largest batch."""
     rows = []
-    for device, dof, solver in product(peak, (4, 6), (s for s in args.solvers if s in OURS)):
+    solvers = [solver for solver in args.solvers if solver in OURS and solver != GRAPH]
+    for device, dof, solver in product(args.devices, args.dof, solvers):
         problems = ProblemSettings(max(args.objects), args.points, dof, seed=args.seed)
         for loop in inner_loops(problems, OURS[solver], device):
             seconds, rate = loop.rate(device, args.repeats)
@@ -91,9 +94,14 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--objects", type=int, nargs="+", default=[48, 288])
     parser.add_argument("--points", type=int, default=128, help="of each object")
+    parser.add_argument("--dof", type=int, nargs="+", choices=(4, 6), default=[4, 6])
     parser.add_argument("--noise", type=float, default=1.0, help="of a pixel coordinate")
     parser.add_argument("--outliers", type=float, default=0.0, help="share of the points")
     parser.add_argument("--seed", type=int, default=0)
+    devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+    parser.add_argument(
+        "--devices", nargs="+", choices=devices, default=devices, help="OpenCV runs on the CPU"
+    )
     parser.add_argument("--solvers", nargs="+", choices=SOLVERS, default=SOLVERS)
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument(

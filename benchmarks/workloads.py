@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import torch
 from arithmetic import monte_carlo_operations, solver_operations
 from opencv_solvers import OPENCV_METHODS, solve_opencv
-from problems import ProblemSettings, make_problem, problem_of
+from problems import ProblemSettings, make_problem
 from pypose_solvers import PYPOSE_INSTALLED, solve_pypose
 from torch import Tensor
 
 from epropnp_det.pnp import (
     EProPnP,
+    HuberCost,
     LMSolver,
+    PerspectiveCamera,
     PnPProblem,
     RandomSampleSolver,
     monte_carlo_pose_loss,
@@ -22,7 +25,8 @@ from epropnp_det.pnp import (
 INFERENCE_ITER, TRAINING_ITER = 5, 10
 """Levenberg-Marquardt iterations on all points."""
 
-OURS = {"ours, eager": False, "ours, compiled": True}
+GRAPH = "ours, CUDA graph"
+OURS = {"ours, eager": False, "ours, compiled": True, GRAPH: True}
 PYPOSE = {"PyPose EPnP": 0, "PyPose EPnP + LM": INFERENCE_ITER}
 BASELINE = "OpenCV ITERATIVE"
 SOLVERS = (*OURS, BASELINE, "OpenCV RANSAC", *PYPOSE)
@@ -52,7 +56,7 @@ class Workload:
     def available(self) -> bool:
         """Whether the solver is installed, runs on the device and does the task."""
         if self.solver in OURS:
-            return True
+            return self.solver != GRAPH or self.device != "cpu"
         if self.solver in OPENCV_METHODS:
             return not self.mc_samples and self.device == "cpu"
         return not self.mc_samples and PYPOSE_INSTALLED
@@ -78,8 +82,10 @@ def prepare(workload: Workload) -> tuple[Callable[[], Tensor], Tensor]:
         return lambda: solve_pypose(problem, dof, PYPOSE[workload.solver]), true_pose
     compiled = OURS[workload.solver]
     if workload.mc_samples:
-        return _training(problem, true_pose, workload.mc_samples, compiled), true_pose
-    return _inference(problem, dof, compiled), true_pose
+        call = _training(problem, true_pose, workload.mc_samples, compiled)
+    else:
+        call = _inference(problem, dof, compiled)
+    return _Captured(call) if workload.solver == GRAPH else call, true_pose
 
 
 def _random_sample_solver(dof: int, num_iter: int, compiled: bool) -> RandomSampleSolver:
@@ -88,8 +94,8 @@ def _random_sample_solver(dof: int, num_iter: int, compiled: bool) -> RandomSamp
 
 def _inference(problem: PnPProblem, dof: int, compiled: bool) -> Callable[[], Tensor]:
     solver = _random_sample_solver(dof, INFERENCE_ITER, compiled)
-    # Users call with correspondences: the robust cost and the checks belong to the time.
-    return lambda: solver(problem_of(problem.x3d, problem.x2d, problem.w2d)).pose
+    leaves = (problem.x3d, problem.x2d, problem.w2d)
+    return lambda: solver(_from_correspondences(leaves, problem)).pose
 
 
 def _training(
@@ -101,10 +107,40 @@ def _training(
     leaves = [t.requires_grad_() for t in (problem.x3d, problem.x2d, problem.w2d)]
 
     def step() -> Tensor:
-        posterior = layer(problem_of(*leaves), true_pose)
-        monte_carlo_pose_loss(posterior).mean().backward()
-        for leaf in leaves:
-            leaf.grad = None
+        posterior = layer(_from_correspondences(leaves, problem), true_pose)
+        torch.autograd.grad(monte_carlo_pose_loss(posterior).mean(), leaves)
         return posterior.mode
 
     return step
+
+
+def _from_correspondences(leaves: Sequence[Tensor], like: PnPProblem) -> PnPProblem:
+    """What users call with: the robust cost and the checks belong to the time."""
+    x3d, x2d, w2d = leaves
+    camera = PerspectiveCamera(like.camera.cam_mats, like.camera.img_shape)
+    return PnPProblem(x3d, x2d, w2d, camera, HuberCost.adaptive(x2d, w2d))
+
+
+class _Captured:
+    """A call as a CUDA graph, which spares the host everything but the launch."""
+
+    def __init__(self, call: Callable[[], Tensor]) -> None:
+        self._call = call
+        self._graph: torch.cuda.CUDAGraph | None = None
+
+    def __call__(self) -> Tensor:
+        if self._graph is None:
+            self._capture()
+        self._graph.replay()
+        return self._result
+
+    def _capture(self) -> None:
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(2):  # compiles, and fills caches
+                self._call()
+        torch.cuda.current_stream().wait_stream(stream)
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._graph):
+            self._result = self._call()
