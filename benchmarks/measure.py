@@ -37,6 +37,7 @@ class Timing:
     Attributes:
         first: seconds of the first call, which compiles what is not compiled yet.
         median: seconds of a later call.
+        least: seconds of the fastest later call, in which nothing else held a core up.
         repeats: number of calls in the median.
         translation_error: median in metres.
         rotation_error: median in degrees.
@@ -44,6 +45,7 @@ class Timing:
 
     first: float
     median: float
+    least: float
     repeats: int
     translation_error: float
     rotation_error: float
@@ -86,7 +88,7 @@ def time_interleaved(
                     seconds[workload].append(_seconds(workload, call))
                     bar.update()
     return {
-        w: Timing(first[w], float(np.median(taken)), len(taken), *errors[w])
+        w: Timing(first[w], float(np.median(taken)), min(taken), len(taken), *errors[w])
         for w, taken in seconds.items()
     }
 

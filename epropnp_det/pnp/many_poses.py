@@ -62,7 +62,7 @@ def _blocks(
         return
     work = num_points * others[0].shape[-1]
     # A GPU wants large pieces of work, and has no such cache.
-    limit = points_per_block * (64 if problem.points.is_cuda else 1)
+    limit = points_per_block * (32 if problem.points.is_cuda else 1)
     size = max(limit // max(work, 1), 1)
     for first in range(0, rows, size):
         block = slice(first, first + size)
