@@ -71,7 +71,7 @@ def table_row(
         "-" if memory is None else f"{memory:.0f}",
         f"{timing.first:.2f}",
         str(timing.repeats),
-        f"{floor:.2f}" if workload.solver in OURS else "-",
+        f"{floor:.3g}" if workload.solver in OURS else "-",
     ]
 
 
@@ -126,7 +126,8 @@ def main(argv: list[str] | None = None) -> None:
     print(GithubFlavoredMarkdownTable([HEADER, *rows]).table)
     print(
         f"\n{platform.machine()}, {args.threads} threads, PyTorch {torch.__version__}; medians; "
-        f"least: the fastest call.\nxITERATIVE: time by that of {BASELINE} at as many objects and DoF. "
+        "least: the fastest call.\n"
+        f"xITERATIVE: time by that of {BASELINE} at as many objects and DoF. "
         "MB: peak extra memory of a call.\nfirst: the first call, which compiles what earlier rows "
         "and the disk cache have not. floor: operations counted in\narithmetic.py at the rate of a "
         "float32 matrix product here, "

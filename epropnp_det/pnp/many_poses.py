@@ -61,7 +61,7 @@ def _blocks(
         yield (problem, *others)
         return
     work = num_points * others[0].shape[-1]
-    # A GPU wants large pieces of work, and has no such cache.
+    # A GPU wants larger pieces of work, and has no such cache; these take half a gigabyte.
     limit = points_per_block * (32 if problem.points.is_cuda else 1)
     size = max(limit // max(work, 1), 1)
     for first in range(0, rows, size):

@@ -140,7 +140,7 @@ class RandomSampleSolver:
 
 
 def _best(cost: Tensor, count: int) -> Tensor:
-    """Which of the costs (B, S) are the least, in ascending order: (B, min(count, S))."""
+    """Which of the costs (B, S) are the least, in ascending order, NaN last: (B, min(count, S))."""
     return cost.topk(min(count, cost.shape[1]), largest=False).indices
 
 

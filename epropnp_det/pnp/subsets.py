@@ -29,8 +29,8 @@ class Subsets(NamedTuple):
 
     def chosen(self, index: Tensor) -> Tensor:
         """All points of some subsets: of (B, K) of them, indices (B, n, K)."""
-        points_of_all = index[:, None].expand(-1, len(self.places), -1)
-        return self._looked_up(self.places.expand(len(index), -1, -1).gather(2, points_of_all))
+        of_all = index[:, None].expand(-1, len(self.places), -1)
+        return self._looked_up(self.places.expand(len(index), -1, -1).gather(2, of_all))
 
     def _looked_up(self, places: Tensor) -> Tensor:
         found = self.points.gather(1, places.flatten(1))  # five times index_select's speed
