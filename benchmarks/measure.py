@@ -37,7 +37,7 @@ class Timing:
     Attributes:
         first: seconds of the first call, which compiles what is not compiled yet.
         median: seconds of a later call.
-        least: seconds of the fastest later call, in which nothing else held a core up.
+        least: seconds of the fastest later call.
         repeats: number of calls in the median.
         translation_error: median in metres.
         rotation_error: median in degrees.

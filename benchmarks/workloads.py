@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from arithmetic import monte_carlo_operations, solver_operations
+from cuda_graph import CapturedCall
 from opencv_solvers import OPENCV_METHODS, solve_opencv
 from problems import ProblemSettings, make_problem
 from pypose_solvers import PYPOSE_INSTALLED, solve_pypose
@@ -85,7 +86,7 @@ def prepare(workload: Workload) -> tuple[Callable[[], Tensor], Tensor]:
         call = _training(problem, true_pose, workload.mc_samples, compiled)
     else:
         call = _inference(problem, dof, compiled)
-    return _Captured(call) if workload.solver == GRAPH else call, true_pose
+    return CapturedCall(call) if workload.solver == GRAPH else call, true_pose
 
 
 def _random_sample_solver(dof: int, num_iter: int, compiled: bool) -> RandomSampleSolver:
@@ -94,8 +95,7 @@ def _random_sample_solver(dof: int, num_iter: int, compiled: bool) -> RandomSamp
 
 def _inference(problem: PnPProblem, dof: int, compiled: bool) -> Callable[[], Tensor]:
     solver = _random_sample_solver(dof, INFERENCE_ITER, compiled)
-    leaves = (problem.x3d, problem.x2d, problem.w2d)
-    return lambda: solver(_from_correspondences(leaves, problem)).pose
+    return lambda: solver(_from_correspondences(problem)).pose
 
 
 def _training(
@@ -107,40 +107,15 @@ def _training(
     leaves = [t.requires_grad_() for t in (problem.x3d, problem.x2d, problem.w2d)]
 
     def step() -> Tensor:
-        posterior = layer(_from_correspondences(leaves, problem), true_pose)
+        posterior = layer(_from_correspondences(problem), true_pose)
         torch.autograd.grad(monte_carlo_pose_loss(posterior).mean(), leaves)
         return posterior.mode
 
     return step
 
 
-def _from_correspondences(leaves: Sequence[Tensor], like: PnPProblem) -> PnPProblem:
-    """What users call with: the robust cost and the checks belong to the time."""
-    x3d, x2d, w2d = leaves
-    camera = PerspectiveCamera(like.camera.cam_mats, like.camera.img_shape)
-    return PnPProblem(x3d, x2d, w2d, camera, HuberCost.adaptive(x2d, w2d))
-
-
-class _Captured:
-    """A call as a CUDA graph, which spares the host everything but the launch."""
-
-    def __init__(self, call: Callable[[], Tensor]) -> None:
-        self._call = call
-        self._graph: torch.cuda.CUDAGraph | None = None
-
-    def __call__(self) -> Tensor:
-        if self._graph is None:
-            self._capture()
-        self._graph.replay()
-        return self._result
-
-    def _capture(self) -> None:
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            for _ in range(2):  # compiles, and fills caches
-                self._call()
-        torch.cuda.current_stream().wait_stream(stream)
-        self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
-            self._result = self._call()
+def _from_correspondences(problem: PnPProblem) -> PnPProblem:
+    """The problem, put together again: the robust cost and the checks belong to the time."""
+    camera = PerspectiveCamera(problem.camera.cam_mats, problem.camera.img_shape)
+    robust_cost = HuberCost.adaptive(problem.x2d, problem.w2d)
+    return PnPProblem(problem.x3d, problem.x2d, problem.w2d, camera, robust_cost)

@@ -100,10 +100,10 @@ class _Compiled:
         try:
             # Sizes that happen to be the same the first time are not the same for ever; settings
             # are, which a nested region needs.
-            constant_floats = torch._dynamo.config.patch(
+            tracing = torch._dynamo.config.patch(
                 specialize_float=True, recompile_limit=RECOMPILE_LIMIT
             )
-            with shape_config.patch(use_duck_shape=False), constant_floats:
+            with shape_config.patch(use_duck_shape=False), tracing:
                 return self._run(*args)
         except (torch._dynamo.exc.TorchDynamoException, torch._inductor.exc.InductorError) as error:
             reason = str(error).strip().splitlines()[0]

@@ -15,7 +15,7 @@ class Subsets(NamedTuple):
     """Which points of its object each of S subsets takes, looked up when they are wanted.
 
     Attributes:
-        points: (B, n S) indices of points, with repetition, in ascending order.
+        points: (B, places), indices of points in ascending order, with repetition.
         places: (n, S), where in ``points`` those of a subset are; ascending along n.
     """
 

@@ -154,7 +154,6 @@ def keep_objects(
         keep: (B,) bool.
         harmless: makes what is put in place, from the tensor.
     """
-
     return block_overflow(torch.where(_spread(keep, tensor), tensor, harmless(tensor)))
 
 

@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 import torch
+from cuda_graph import CapturedCall
 from torch.testing import assert_close
 
 from epropnp_det.pnp import (
@@ -129,23 +130,15 @@ def test_training_step_in_a_cuda_graph(make_problem, dof, compile):
     leaves = leaves_of(problem)
     layer = EProPnP(dof, 128, compile=compile)
     step = partial(training_step, layer, leaves, problem.camera, pose)
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        step()
-        step()
-    torch.cuda.current_stream().wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        mode, loss, *gradients = step()
-
+    captured = CapturedCall(step)
+    captured()
     with torch.no_grad():
         for leaf, value in zip(leaves, (other.x3d, other.x2d, other.w2d), strict=True):
             leaf.copy_(value)
         pose.copy_(other_pose)
     losses = []
     for _ in range(2):
-        graph.replay()
+        mode, loss, *gradients = captured()
         losses.append(loss.detach().clone())
     expected_mode, expected_loss, *expected = step()
     assert_same_place(mode, expected_mode, other)
