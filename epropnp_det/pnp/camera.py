@@ -125,9 +125,9 @@ class PerspectiveCamera(TensorBatch):
 
     def distort_with_jacobian(
         self, a: Tensor, b: Tensor
-    ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor | float, ...]]:
-        """``distort`` and the derivatives (da'/da, da'/db, db'/da, db'/db)."""
-        return (a, b), (1.0, 0.0, 0.0, 1.0)
+    ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, ...] | None]:
+        """``distort`` and (da'/da, da'/db, db'/da, db'/db), or None where nothing is distorted."""
+        return (a, b), None
 
     def undistort(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         """The inverse of ``distort``."""
@@ -150,19 +150,18 @@ class PerspectiveCamera(TensorBatch):
         depth = point[2].clamp(min=self.z_min)
         inverse_depth = depth.reciprocal()
         a, b = point[0] * inverse_depth, point[1] * inverse_depth
-        bearing, (aa, ab, ba, bb) = self.distort_with_jacobian(a, b)
-        # Signs in place of masks: outside compiled code a comparison or a selection takes a CPU
-        # many times as long as arithmetic.
-        in_front = inverse_depth * (depth - self.z_min).sign()
+        bearing, lens = self.distort_with_jacobian(a, b)
+        in_front = _unless_clamped(inverse_depth, point[2], depth)
         pixels, rows = [], []
         for axis in (0, 1):
             free = self._pixel(axis, *bearing)
             clamped = self._clamped(free, axis)
-            factor = in_front
-            if clamped is not free:
-                factor = in_front * (1 - (clamped - free).sign().abs())
+            factor = in_front if clamped is free else _unless_clamped(in_front, free, clamped)
             by_a, by_b, _ = self.cam_mats[axis]
-            by_x, by_y = factor * (by_a * aa + by_b * ba), factor * (by_a * ab + by_b * bb)
+            if lens is not None:
+                aa, ab, ba, bb = lens
+                by_a, by_b = by_a * aa + by_b * ba, by_a * ab + by_b * bb
+            by_x, by_y = factor * by_a, factor * by_b
             pixels.append(clamped)
             rows.append([by_x, by_y, -(by_x * a + by_y * b)])
         return Image(pixels, rows)
@@ -176,6 +175,14 @@ class PerspectiveCamera(TensorBatch):
             return pixel
         upper = self.img_shape[1 - axis] + self.allowed_border
         return pixel.clamp(min=-self.allowed_border).minimum(upper)
+
+
+def _unless_clamped(plane: Tensor, free: Tensor, clamped: Tensor) -> Tensor:
+    """The plane where a number was left alone by its clamp, elsewhere zero."""
+    if torch.compiler.is_compiling():
+        return torch.where(clamped == free, plane, 0.0)
+    # Otherwise a comparison or a selection takes a CPU many times as long as arithmetic.
+    return plane * (1 - (clamped - free).sign().abs())
 
 
 def _to_planes(tensor: Tensor) -> list[Tensor]:

@@ -150,22 +150,25 @@ def pack_transform(pose: Tensor, along: int = 0) -> Tensor:
     return numbers.unflatten(0, (3, 4)).unsqueeze(-2)
 
 
-def cost(problem: PackedProblem, transform: Tensor) -> Tensor:
+def cost(kind: PoseType, problem: PackedProblem, transform: Tensor) -> Tensor:
     """Robust cost of transforms (3, 4, C, 1, L) -> (C, L)."""
-    pixels = problem.camera.image(_camera_points(problem, transform))
+    pixels = problem.camera.image(_camera_points(kind, problem, transform))
     _, error = _weighted_error(problem, pixels)
     return problem.robust_cost.rho(_squared_norm(error)).sum(-2)
 
 
-def cost_gradient(problem: PackedProblem, transform: Tensor, upstream: Tensor) -> CostGradient:
+def cost_gradient(
+    kind: PoseType, problem: PackedProblem, transform: Tensor, upstream: Tensor
+) -> CostGradient:
     """Gradient of the sum over K poses of ``upstream`` times their cost, derived by hand.
 
     Args:
+        kind: pose type.
         problem: B objects in rows.
         transform: (3, 4, B, 1, K).
         upstream: (B, 1, K).
     """
-    image = problem.camera.image_with_jacobian(_camera_points(problem, transform))
+    image = problem.camera.image_with_jacobian(_camera_points(kind, problem, transform))
     offset, error = _weighted_error(problem, image.pixels)
     squared_norm = _squared_norm(error)
     weight = upstream * problem.robust_cost.weight(squared_norm)
@@ -177,7 +180,7 @@ def cost_gradient(problem: PackedProblem, transform: Tensor, upstream: Tensor) -
     by_w2d = [(g * o).sum(-1) for g, o in zip(by_error, offset, strict=True)]
     by_delta = (upstream * problem.robust_cost.delta_gradient(squared_norm)).sum(-1)
     return CostGradient(
-        _by_x3d(problem, transform, by_point),
+        _by_x3d(kind, problem, transform, by_point),
         torch.stack([-g.sum(-1) for g in by_pixel]),
         torch.stack(by_w2d),
         by_delta.sum(-1),
@@ -190,10 +193,7 @@ def quadratic_model(kind: PoseType, problem: PackedProblem, transform: Tensor) -
     The Jacobian is never put together: each entry of the normal matrix is summed on its own, which
     a compiler turns into one pass over the points.
     """
-    error, rows, squared_norm = linear_terms(kind, problem, transform)
-    scale = problem.robust_cost.weight(squared_norm).sqrt()
-    u, v = (scale * plane for plane in error)
-    by_u, by_v = ([scale * plane for plane in row] for row in rows)
+    (u, v), (by_u, by_v), squared_norm = linear_terms(kind, problem, transform)
     gradient, hessian = [], []
     for i in range(kind.dof):
         gradient.append((by_u[i] * u + by_v[i] * v).sum(-2))
@@ -205,35 +205,42 @@ def quadratic_model(kind: PoseType, problem: PackedProblem, transform: Tensor) -
 def linear_terms(
     kind: PoseType, problem: PackedProblem, transform: Tensor
 ) -> tuple[list[Tensor], list[list[Tensor]], Tensor]:
-    """Weighted errors, their derivatives by a step, and their squared norm, not robust-scaled.
+    """Residuals and their derivatives by a step, both scaled by the root of the robust weight.
 
     Arguments as for ``quadratic_model``.
 
     Returns:
-        Of u and v: planes (C, N, L), and dof planes each; and one plane.
+        Of u and v: planes (C, N, L), and dof planes each; and the squared norm of the weighted
+        error, not scaled.
     """
-    rotated = _rotated(problem, transform)
+    rotated = kind.rotated(transform[:, :3], problem.x3d)
     image: Image = problem.camera.image_with_jacobian(_moved(rotated, transform))
     _, error = _weighted_error(problem, image.pixels)
+    squared_norm = _squared_norm(error)
+    scale = problem.robust_cost.weight(squared_norm).sqrt()
     rows = []
     for w2d, row in zip(problem.w2d, image.rows, strict=True):
-        row = [w2d * entry for entry in row]
+        weight = scale * w2d
+        row = [weight * entry for entry in row]
         rows.append(row + kind.rotation_gradient(row, rotated))
-    return error, rows, _squared_norm(error)
+    return [scale * plane for plane in error], rows, squared_norm
 
 
-def _camera_points(problem: PackedProblem, transform: Tensor) -> list[Tensor]:
+def _camera_points(kind: PoseType, problem: PackedProblem, transform: Tensor) -> list[Tensor]:
     """R x3d + t as three planes."""
     if _in_one_loop(problem):
-        return _moved(_rotated(problem, transform), transform)
+        return _moved(kind.rotated(transform[:, :3], problem.x3d), transform)
     x3d = pad(problem.x3d.squeeze(-1), (0, 0, 0, 0, 0, 1), value=1.0).permute(1, 2, 0)
     return [torch.bmm(x3d, row.squeeze(-2).transpose(0, 1)) for row in transform]
 
 
-def _by_x3d(problem: PackedProblem, transform: Tensor, by_point: list[Tensor]) -> Tensor:
+def _by_x3d(
+    kind: PoseType, problem: PackedProblem, transform: Tensor, by_point: list[Tensor]
+) -> Tensor:
     """Sum over poses of R^T times the derivatives by R x3d + t: (3, B, N)."""
     if _in_one_loop(problem):
-        return torch.stack([dot(transform[:, axis], by_point).sum(-1) for axis in range(3)])
+        inverse = transform[:, :3].transpose(0, 1)
+        return torch.stack([plane.sum(-1) for plane in kind.rotated(inverse, by_point)])
     pairs = zip(by_point, transform, strict=True)
     return sum(plane @ row[:3, :, 0].permute(1, 2, 0) for plane, row in pairs).permute(2, 0, 1)
 
@@ -248,19 +255,9 @@ def _in_one_loop(problem: PackedProblem) -> bool:
     return torch.compiler.is_compiling() or not many_poses or not problem.x3d.is_cpu
 
 
-def _rotated(problem: PackedProblem, transform: Tensor) -> list[Tensor]:
-    """R x3d as three planes."""
-    return [dot(transform[i, :3], problem.x3d) for i in range(3)]
-
-
 def _moved(rotated: list[Tensor], transform: Tensor) -> list[Tensor]:
     """R x3d + t as three planes."""
     return [plane + transform[i, 3] for i, plane in enumerate(rotated)]
-
-
-def dot(first: Tensor, second: Tensor | list[Tensor]) -> Tensor:
-    """Sum over three planes of products."""
-    return first[0] * second[0] + first[1] * second[1] + first[2] * second[2]
 
 
 def _weighted_error(

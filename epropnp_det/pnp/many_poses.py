@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from .kernels import CostGradient, PackedProblem, cost, cost_gradient, pack_transform
+from .pose import pose_type_of
 from .tensor_batch import all_finite
 
 
@@ -19,8 +20,8 @@ def cost_of_poses(problem: PackedProblem, poses: Tensor, points_per_block: int |
         poses: (B, P, K).
         points_per_block: how many points times poses to work on at a time; None for all at once.
     """
-    transform = pack_transform(poses.mT)
-    parts = [cost(*block) for block in _blocks(problem, points_per_block, transform)]
+    kind, transform = pose_type_of(poses.mT), pack_transform(poses.mT)
+    parts = [cost(kind, *block) for block in _blocks(problem, points_per_block, transform)]
     return torch.cat(parts)
 
 
@@ -40,9 +41,10 @@ def gradient_at_poses(
         keep: (B,) bool: the others' gradients are zero, as is any that overflows.
         points_per_block: as for ``cost_of_poses``.
     """
+    kind = pose_type_of(poses.mT)
     transform = pack_transform(poses.mT, along=-1)  # sums over lanes are a loop over points
     blocks = _blocks(problem, points_per_block, transform, upstream[:, None])
-    parts = [cost_gradient(*block) for block in blocks]
+    parts = [cost_gradient(kind, *block) for block in blocks]
     x3d, x2d, w2d, delta = zip(*parts, strict=True)
     planes, delta = [torch.cat(part, dim=1) for part in (x3d, x2d, w2d)], torch.cat(delta)
     keep = keep & all_finite(delta[:, None])

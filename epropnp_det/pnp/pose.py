@@ -39,6 +39,17 @@ class YawPose:
         return (cos, zero, sin), (zero, one, zero), (-sin, zero, cos)
 
     @staticmethod
+    def rotated(rotation: Tensor, point: Tensor | list[Tensor]) -> list[Tensor]:
+        """R x as three tensors, without the products with the zeros of R.
+
+        Args:
+            rotation: R, its rows and columns first, (3, 3, ...).
+            point: x, y and z, three tensors that broadcast with (...).
+        """
+        (cos, _, sin), (x, y, z) = rotation[0], point
+        return [cos * x + sin * z, y, cos * z - sin * x]
+
+    @staticmethod
     def rotation_gradient(gradient: list[Tensor], rotated: list[Tensor]) -> list[Tensor]:
         """Gradient by each rotation step from that by a rotated point.
 
@@ -127,6 +138,11 @@ class QuaternionPose:
             (2 * (i * j + k * w), 1 - 2 * (i * i + k * k), 2 * (j * k - i * w)),
             (2 * (i * k - j * w), 2 * (j * k + i * w), 1 - 2 * (i * i + j * j)),
         )
+
+    @staticmethod
+    def rotated(rotation: Tensor, point: Tensor | list[Tensor]) -> list[Tensor]:
+        """R x, as ``YawPose.rotated``."""
+        return [row[0] * point[0] + row[1] * point[1] + row[2] * point[2] for row in rotation]
 
     @staticmethod
     def rotation_gradient(gradient: list[Tensor], rotated: list[Tensor]) -> list[Tensor]:

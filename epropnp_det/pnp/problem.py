@@ -201,9 +201,8 @@ class PnPProblem(TensorBatch):
         """
         kind, samples = pose_type_of(pose), pose[None].flatten(0, -3)
         check_shape("pose", samples, ("K", len(self), kind.dim))
-        total = kernels.cost(
-            self.pack(OBJECT_ROWS), kernels.pack_transform(samples.transpose(0, 1))
-        )
+        transform = kernels.pack_transform(samples.transpose(0, 1))
+        total = kernels.cost(kind, self.pack(OBJECT_ROWS), transform)
         return total.mT.reshape(pose.shape[:-1])
 
     @full_precision
@@ -220,14 +219,13 @@ class PnPProblem(TensorBatch):
         Raises:
             ValueError: if ``pose`` has another shape.
         """
-        error, rows, squared_norm = kernels.linear_terms(*self._packed_at(pose))
-        scale = self.robust_cost.packed(Layout()).weight(squared_norm).sqrt()
+        residual, rows, _ = kernels.linear_terms(*self._packed_at(pose))
 
         def interleaved(planes: list[Tensor]) -> Tensor:
-            return Layout().unpack_points(torch.stack(planes) * scale, len(self)).flatten(1)
+            return Layout().unpack_points(torch.stack(planes), len(self)).flatten(1)
 
         columns = [interleaved(list(pair)) for pair in zip(*rows, strict=True)]
-        return interleaved(error), torch.stack(columns, dim=-1)
+        return interleaved(residual), torch.stack(columns, dim=-1)
 
     @full_precision
     def normal_equations(self, pose: Tensor) -> NormalEquations:

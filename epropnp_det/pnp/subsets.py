@@ -129,4 +129,4 @@ def guess(kind: PoseType, problem: PackedProblem, uniform: Tensor) -> tuple[Tens
     pose = torch.cat((centre, rotation), dim=-1)
     offset = rotate(pose, mean.movedim(0, -1)[..., None, :])[..., 0, :]
     pose = torch.cat((centre - offset, rotation), dim=-1)
-    return pose, cost(problem, pack_transform(pose))
+    return pose, cost(kind, problem, pack_transform(pose))

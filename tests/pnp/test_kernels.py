@@ -37,6 +37,7 @@ def test_cost_gradient_agrees_with_autograd(make_problem, make_camera, dof, kind
     upstream = torch.randn(4, 3, dtype=pose.dtype)
     expected = torch.autograd.grad((problem.cost(poses) * upstream).sum(), leaves)
     ours = kernels.cost_gradient(
+        pose_type(dof),
         problem.detach().pack(OBJECT_ROWS),
         kernels.pack_transform(poses.transpose(0, 1)),
         upstream.mT.contiguous()[:, None],
@@ -46,17 +47,25 @@ def test_cost_gradient_agrees_with_autograd(make_problem, make_camera, dof, kind
     assert_close(ours.delta, expected[3])
 
 
-def test_what_a_compiler_sees_gives_the_same(make_problem, dof, monkeypatch):
-    """Products with rotations, unrolled for a compiler, against products of matrices."""
-    problem, pose = make_problem(batch=3, num_points=6, noise=8.0, dof=dof)
+def test_what_a_compiler_sees_gives_the_same(make_problem, make_camera, dof, monkeypatch):
+    """Products with rotations unrolled and masks, against products of matrices and signs."""
+    kind = pose_type(dof)
+    problem, pose = make_problem(batch=3, num_points=6, noise=8.0, dof=dof, make_camera=make_camera)
+    pose[0, 0] += 1e4  # far beside the image
+    pose[1, 2] = -5.0  # behind the camera
     packed = problem.pack(OBJECT_ROWS)
-    transform = kernels.pack_transform(transforms(pose, 4, pose_type(dof)).transpose(0, 1))
-    arguments = packed, transform, torch.randn(3, 1, 4, dtype=pose.dtype)
-    cost, gradient = kernels.cost(packed, transform), kernels.cost_gradient(*arguments)
+    transform = kernels.pack_transform(transforms(pose, 4, kind).transpose(0, 1))
+    upstream = torch.randn(3, 1, 4, dtype=pose.dtype)
+
+    def results():
+        yield kernels.cost(kind, packed, transform)
+        yield from kernels.cost_gradient(kind, packed, transform, upstream)
+        yield from kernels.quadratic_model(kind, packed, transform)
+
+    expected = list(results())
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
-    assert_close(kernels.cost(packed, transform), cost)
-    for ours, expected in zip(kernels.cost_gradient(*arguments), gradient, strict=True):
-        assert_close(ours, expected)
+    for compiled, uncompiled in zip(results(), expected, strict=True):
+        assert_close(compiled, uncompiled)
 
 
 @pytest.mark.parametrize("layout", [Layout(), ROWS_OF_TWO])
@@ -70,7 +79,7 @@ def test_copies_follow_each_other(make_problem, dof, layout):
     padding = torch.zeros(num_objects - 5, pose.shape[1], dtype=pose.dtype)
     poses = [torch.cat((part, padding)) for part in transforms(pose, 3, pose_type(dof))]
     transform = kernels.pack_transform(torch.cat(poses).unflatten(0, repeated.grid))
-    cost = kernels.cost(repeated, transform)
+    cost = kernels.cost(pose_type(dof), repeated, transform)
     expected = problem.cost(torch.stack([part[:5] for part in poses]))
     assert_close(cost.flatten().unflatten(0, (3, -1))[:, :5], expected)
 
@@ -85,15 +94,17 @@ def test_values_do_not_depend_on_the_layout(make_problem, dof):
         model = kernels.quadratic_model(pose_type(dof), packed, transform)
         for ours, part in zip(model, expected, strict=True):
             assert_close(ours.flatten(-2)[..., :5], part)
-        assert_close(kernels.cost(packed, transform).flatten()[:5], problem.cost(pose))
+        assert_close(
+            kernels.cost(pose_type(dof), packed, transform).flatten()[:5], problem.cost(pose)
+        )
 
 
 def test_rows_stand_alone(make_problem, dof):
     problem, pose = make_problem(batch=5, dof=dof)
     packed, transform = problem.pack(OBJECT_ROWS), kernels.pack_transform(pose[:, None])
     some = slice(1, 3)
-    part = kernels.cost(packed.rows(some), transform[:, :, some])
-    assert_close(part, kernels.cost(packed, transform)[some])
+    part = kernels.cost(pose_type(dof), packed.rows(some), transform[:, :, some])
+    assert_close(part, kernels.cost(pose_type(dof), packed, transform)[some])
 
 
 def test_lower_triangle_makes_the_matrix(make_problem, dof):

@@ -4,6 +4,7 @@ from torch.testing import assert_close
 
 from epropnp_det.pnp import PnPProblem, kernels
 from epropnp_det.pnp.layout import OBJECT_ROWS
+from epropnp_det.pnp.pose import pose_type
 from epropnp_det.pnp.subsets import draw_points, gather, inclusion
 
 WEIGHTS = torch.tensor([[1.0] * 10, [100.0, 30, *[1.0] * 8], [0.0] * 5 + [1.0] * 5]).double()
@@ -81,7 +82,8 @@ def test_gather_is_indexing(make_problem, make_camera, dof):
     problem, pose = make_problem(batch=3, num_points=10, dof=dof, make_camera=make_camera)
     points = all_points(problem.w2d.mean(-1), 5, 4)
     subsets = gather(problem.pack(OBJECT_ROWS), points)
-    cost = kernels.cost(subsets, kernels.pack_transform(pose[:, None].expand(-1, 5, -1)))
+    transform = kernels.pack_transform(pose[:, None].expand(-1, 5, -1))
+    cost = kernels.cost(pose_type(dof), subsets, transform)
     for b in range(3):
         for s in range(5):
             chosen = points[b, :, s]
