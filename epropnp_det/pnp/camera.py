@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .layout import Layout
-from .tensor_batch import TensorBatch, check_shape
+from .tensor_batch import TensorBatch, all_finite, check_shape
 
 
 class Image(NamedTuple):
@@ -75,8 +75,8 @@ class PerspectiveCamera(TensorBatch):
 
     def usable(self) -> Tensor:
         """(B,) bool: whether all numbers of the camera are finite."""
-        usable = self.cam_mats.isfinite().flatten(1).all(-1)
-        return usable if self.img_shape is None else usable & self.img_shape.isfinite().all(-1)
+        usable = all_finite(self.cam_mats.flatten(1))
+        return usable if self.img_shape is None else usable & all_finite(self.img_shape)
 
     def project(self, points: Tensor) -> Tensor:
         """Project points (EPro-PnP, arXiv 2203.13254, section 3).

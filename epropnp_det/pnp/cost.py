@@ -131,5 +131,6 @@ class CauchyCost(RobustCost):
 
 def _variance(x2d: Tensor) -> Tensor:
     """var(u) + var(v), unbiased: (B, N, 2) -> (B,). Several times as fast as torch's."""
-    offset = x2d - x2d[:, :1]  # exactly zero where the pixels coincide
-    return (offset - offset.mean(1, keepdim=True)).square().sum((1, 2)) / (x2d.shape[1] - 1)
+    planes = x2d.mT.contiguous()
+    offset = planes - planes[..., :1]  # exactly zero where the pixels coincide
+    return (offset - offset.mean(-1, keepdim=True)).square().sum((1, 2)) / (x2d.shape[1] - 1)

@@ -35,14 +35,14 @@ class Layout:
         planes = tensor.movedim(0, -1)
         if self.lanes is None:
             return planes.contiguous()[..., None, None, :]
-        padded = pad(planes, (0, self._padding(planes.shape[-1]))).contiguous()
+        padded = _padded(planes, 0, self._padding(planes.shape[-1])).contiguous()
         return padded.unflatten(-1, (-1, self.lanes))[..., None, :]
 
     def points(self, planes: Tensor) -> Tensor:
         """Coordinates of points: (D, B, N) -> (D, C, N, L)."""
         if self.lanes is None:
             return planes.mT.contiguous()[:, None]
-        padded = pad(planes, (0, 0, 0, self._padding(planes.shape[1])))
+        padded = _padded(planes, 0, 0, 0, self._padding(planes.shape[1]))
         return padded.unflatten(1, (-1, self.lanes)).mT.contiguous()
 
     def repeated(self, planes: Tensor, copies: int) -> Tensor:
@@ -59,6 +59,11 @@ class Layout:
         # Compilers treat a size of one as a case of its own: there are always two padded rows.
         fewest = 2 * self.lanes if self.lanes > 1 else 0
         return max(-batch % self.lanes, fewest - batch)
+
+
+def _padded(planes: Tensor, *padding: int) -> Tensor:
+    """With zeros appended, if any, for torch copies what needs none."""
+    return pad(planes, padding) if any(padding) else planes
 
 
 OBJECT_ROWS = Layout(lanes=1)

@@ -14,7 +14,7 @@ from .lm_solver import LMSolver
 from .pose import finite_poses, pose_type
 from .problem import CentredObjects, PnPProblem
 from .sobol import scrambled_sobol
-from .subsets import draw_points, gather
+from .subsets import draw_points, gather, least, take
 from .tensor_batch import check_shape, full_precision
 
 GUESS_POINTS = 8
@@ -109,7 +109,7 @@ class RandomSampleSolver:
         if pose_extra is not None:
             poses = torch.cat((poses, finite_poses(pose_extra)[0][:, None]), dim=1)
         cost = backend.cost_of_poses(objects.rows, poses.mT.contiguous(), backend.points_per_block)
-        finalists = _take(poses, _best(cost, self.num_finalists)).transpose(0, 1)
+        finalists = take(poses, least(cost, self.num_finalists)).transpose(0, 1)
         refine = replace(self.refine, compile=self.compile)
         packed = objects.pack(backend.layout)
         return refine.solve_packed(packed, finalists, objects.usable, objects.mean)
@@ -134,16 +134,5 @@ class RandomSampleSolver:
         (uniform,) = scrambled_sobol(
             self.num_proposals, self.dof - 3, 1, generator, weight.dtype, weight.device
         )
-        pose, cost = backend.guess(pose_type(self.dof), few, uniform)
-        best = _best(cost, self.num_solved)
-        return subsets.chosen(best), _take(pose, best)
-
-
-def _best(cost: Tensor, count: int) -> Tensor:
-    """Which of the costs (B, S) are the least, in ascending order, NaN last: (B, min(count, S))."""
-    return cost.topk(min(count, cost.shape[1]), largest=False).indices
-
-
-def _take(poses: Tensor, index: Tensor) -> Tensor:
-    """Poses (B, S, P) at indices (B, K): (B, K, P)."""
-    return poses.gather(1, index[..., None].expand(-1, -1, poses.shape[-1]))
+        best, pose = backend.guess(pose_type(self.dof), few, uniform, self.num_solved)
+        return subsets.chosen(best), pose

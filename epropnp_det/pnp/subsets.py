@@ -25,16 +25,17 @@ class Subsets(NamedTuple):
     def spread(self, count: int) -> Tensor:
         """About that many points of each subset, from all its parts: indices (B, ~count, S)."""
         places = self.places[:: max(len(self.places) // count, 1)]
-        return self._looked_up(places.expand(len(self.points), -1, -1))
+        every = places.flatten().expand(len(self.points), -1)
+        return self._looked_up(every).unflatten(1, places.shape)
 
     def chosen(self, index: Tensor) -> Tensor:
         """All points of some subsets: of (B, K) of them, indices (B, n, K)."""
         of_all = index[:, None].expand(-1, len(self.places), -1)
-        return self._looked_up(self.places.expand(len(index), -1, -1).gather(2, of_all))
+        places = self.places.expand(len(index), -1, -1).gather(2, of_all)
+        return self._looked_up(places.flatten(1)).unflatten(1, places.shape[1:])
 
     def _looked_up(self, places: Tensor) -> Tensor:
-        found = self.points.gather(1, places.flatten(1))  # five times index_select's speed
-        return found.long().unflatten(1, places.shape[1:])
+        return self.points.gather(1, places).long()  # five times index_select's speed
 
 
 def draw_points(
@@ -104,16 +105,19 @@ def gather(problem: PackedProblem, points: Tensor) -> PackedProblem:
     return problem._replace(points=chosen)
 
 
-def guess(kind: PoseType, problem: PackedProblem, uniform: Tensor) -> tuple[Tensor, Tensor]:
+def guess(
+    kind: PoseType, problem: PackedProblem, uniform: Tensor, count: int
+) -> tuple[Tensor, Tensor]:
     """The mean point on the mean bearing, at the depth that fits their spreads.
 
     Args:
         kind: pose type.
         problem: packed objects.
         uniform: random numbers in [0, 1) for the rotation, (dof - 3, L).
+        count: S, how many to keep of each row, those with the least cost.
 
     Returns:
-        Poses (C, L, P) and their costs (C, L).
+        Which lanes are kept, (C, min(S, L)), and their poses, (C, min(S, L), P).
     """
     count = max(problem.x3d.shape[-2], 1)
     bearings = stored(torch.stack(problem.camera.bearings(list(problem.x2d))))
@@ -129,4 +133,26 @@ def guess(kind: PoseType, problem: PackedProblem, uniform: Tensor) -> tuple[Tens
     pose = torch.cat((centre, rotation), dim=-1)
     offset = rotate(pose, mean.movedim(0, -1)[..., None, :])[..., 0, :]
     pose = torch.cat((centre - offset, rotation), dim=-1)
-    return pose, cost(kind, problem, pack_transform(pose))
+    best = least(cost(kind, problem, pack_transform(pose)), count)
+    return best, take(pose, best)
+
+
+def least(cost: Tensor, count: int) -> Tensor:
+    """Which of the costs (B, S) are the least, in ascending order, NaN last: (B, min(count, S))."""
+    count = min(count, cost.shape[1])
+    if not torch.compiler.is_compiling():
+        return cost.topk(count, largest=False).indices
+    # What a sort does next hangs on every comparison, which a CPU cannot foresee. Ranks take more
+    # comparisons, but all at once.
+    cost = stored(torch.where(cost == cost, cost, torch.inf))
+    number = torch.arange(cost.shape[1], dtype=cost.dtype, device=cost.device)
+    theirs, earlier = cost[:, :, None], number[:, None] < number
+    before = (theirs < cost[:, None]) | ((theirs == cost[:, None]) & earlier)
+    rank = before.to(cost.dtype).sum(1)
+    at_rank = rank[:, :, None] == number[:count]
+    return torch.where(at_rank, number[:, None], 0.0).sum(1).long()
+
+
+def take(poses: Tensor, index: Tensor) -> Tensor:
+    """Poses (B, S, P) at indices (B, K): (B, K, P)."""
+    return poses.gather(1, index[..., None].expand(-1, -1, poses.shape[-1]))

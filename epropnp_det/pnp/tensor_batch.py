@@ -69,7 +69,7 @@ class TensorBatch:
 
     def in_lanes(self, lanes: int) -> Self:
         """A copy packed with an object in a row, for several lanes: (..., B, 1, lanes)."""
-        return self._unchecked(lambda tensor: tensor.repeat(*[1] * (tensor.ndim - 1), lanes))
+        return self._unchecked(lambda tensor: tensor.expand(*tensor.shape[:-1], lanes).contiguous())
 
     def rows(self, rows: slice) -> Self:
         """Some of the rows of a packed copy."""
