@@ -5,7 +5,7 @@ from torch.testing import assert_close
 from epropnp_det.pnp import PnPProblem, kernels
 from epropnp_det.pnp.layout import OBJECT_ROWS
 from epropnp_det.pnp.pose import pose_type
-from epropnp_det.pnp.subsets import draw_points, gather, inclusion
+from epropnp_det.pnp.subsets import draw_points, gather, inclusion, least, take
 
 WEIGHTS = torch.tensor([[1.0] * 10, [100.0, 30, *[1.0] * 8], [0.0] * 5 + [1.0] * 5]).double()
 
@@ -93,3 +93,23 @@ def test_gather_is_indexing(make_problem, make_camera, dof):
             )
             part = PnPProblem(*numbers, problem.camera[b], problem.robust_cost[b])
             assert_close(cost[b, s], part.cost(pose[b : b + 1])[0])
+
+
+@pytest.mark.parametrize("compiling", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_least_costs_in_ascending_order(compiling, dtype, monkeypatch):
+    """By a sort, and by ranks as a compiler likes them: ties share out, and NaN comes last."""
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: compiling)
+    cost = torch.randn(50, 9, dtype=dtype).round(decimals=1)
+    cost[0, 2:5] = torch.nan
+    cost[1, 3] = torch.inf
+    cost[2] = torch.nan
+    index = least(cost, 4)
+    assert torch.equal(cost.gather(1, index)[3:], cost.sort(dim=1).values[3:, :4])
+    assert torch.equal(cost[0, least(cost, 9)[0]].isnan(), torch.arange(9) > 5)
+    assert torch.equal(least(cost, 20).sort(dim=1).values, torch.arange(9).expand(50, 9))
+    for b in range(3, 50):
+        assert torch.equal(cost[b, least(cost[b : b + 1], 4)[0]], cost[b, index[b]])
+    assert least(cost[:0], 4).shape == (0, 4) and least(cost[:, :1], 4).tolist() == [[0]] * 50
+    poses = torch.randn(50, 9, 7)
+    assert torch.equal(take(poses, index)[7, 3], poses[7, index[7, 3]])
