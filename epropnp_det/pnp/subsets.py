@@ -10,6 +10,9 @@ from torch import Tensor
 from .kernels import PackedProblem, cost, pack_transform, stored
 from .pose import PoseType, rotate
 
+MOST_RANKED = 256
+"""Of more numbers compiled code finds the least by a sort."""
+
 
 class Subsets(NamedTuple):
     """Which points of its object each of S subsets takes, looked up when they are wanted.
@@ -140,9 +143,9 @@ def guess(
 def least(cost: Tensor, count: int) -> Tensor:
     """Which of the costs (B, S) are the least, in ascending order, NaN last: (B, min(count, S))."""
     count = min(count, cost.shape[1])
-    if not torch.compiler.is_compiling():
+    if not torch.compiler.is_compiling() or cost.shape[1] > MOST_RANKED:
         return cost.topk(count, largest=False).indices
-    # What a sort does next hangs on every comparison, which a CPU cannot foresee. Ranks take more
+    # What a sort does next hangs on every comparison, which a CPU cannot foresee. Ranks take S^2
     # comparisons, but all at once.
     cost = stored(torch.where(cost == cost, cost, torch.inf))
     number = torch.arange(cost.shape[1], dtype=cost.dtype, device=cost.device)

@@ -6,7 +6,7 @@ from scipy.spatial.transform import Rotation
 from scipy.stats import kstest
 from torch.testing import assert_close
 
-from epropnp_det.pnp.pose import finite_poses, pose_type, pose_type_of, rotate
+from epropnp_det.pnp.pose import finite_poses, pose_type, pose_type_of, rotate, rotation_matrix
 
 
 def random_poses(dof, *shape, dtype=torch.float64):
@@ -37,6 +37,15 @@ def test_poses_broadcast_over_samples(dof):
     assert together.shape == (2, 3, 5, 3)
     assert_close(together[1], rotate(pose[1], x3d))
     assert rotate(pose[:, :0], x3d[:0]).shape == (2, 0, 5, 3)
+
+
+def test_planes_turn_there_and_back(dof):
+    pose, x3d = random_poses(dof, 3), torch.randn(3, 5, 3, dtype=torch.float64)
+    matrix = rotation_matrix(pose).permute(1, 2, 0)[..., None]
+    planes = pose_type(dof).rotated(matrix, list(x3d.unbind(-1)))
+    assert_close(torch.stack(planes, dim=-1), rotate(pose, x3d))
+    back = pose_type(dof).rotated(matrix.transpose(0, 1), planes)
+    assert_close(torch.stack(back, dim=-1), x3d)
 
 
 def test_rotation_gradient_agrees_with_autograd(dof):

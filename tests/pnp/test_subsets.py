@@ -111,5 +111,7 @@ def test_least_costs_in_ascending_order(compiling, dtype, monkeypatch):
     for b in range(3, 50):
         assert torch.equal(cost[b, least(cost[b : b + 1], 4)[0]], cost[b, index[b]])
     assert least(cost[:0], 4).shape == (0, 4) and least(cost[:, :1], 4).tolist() == [[0]] * 50
+    many = torch.randn(3, 300, dtype=dtype)
+    assert torch.equal(many.gather(1, least(many, 5)), many.sort(dim=1).values[:, :5])
     poses = torch.randn(50, 9, 7)
     assert torch.equal(take(poses, index)[7, 3], poses[7, index[7, 3]])
