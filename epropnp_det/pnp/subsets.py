@@ -109,7 +109,7 @@ def gather(problem: PackedProblem, points: Tensor) -> PackedProblem:
 
 
 def guess(
-    kind: PoseType, problem: PackedProblem, uniform: Tensor, count: int
+    kind: PoseType, problem: PackedProblem, uniform: Tensor, num_kept: int
 ) -> tuple[Tensor, Tensor]:
     """The mean point on the mean bearing, at the depth that fits their spreads.
 
@@ -117,7 +117,7 @@ def guess(
         kind: pose type.
         problem: packed objects.
         uniform: random numbers in [0, 1) for the rotation, (dof - 3, L).
-        count: S, how many to keep of each row, those with the least cost.
+        num_kept: S, how many to keep of each row, those with the least cost.
 
     Returns:
         Which lanes are kept, (C, min(S, L)), and their poses, (C, min(S, L), P).
@@ -136,7 +136,7 @@ def guess(
     pose = torch.cat((centre, rotation), dim=-1)
     offset = rotate(pose, mean.movedim(0, -1)[..., None, :])[..., 0, :]
     pose = torch.cat((centre - offset, rotation), dim=-1)
-    best = least(cost(kind, problem, pack_transform(pose)), count)
+    best = least(cost(kind, problem, pack_transform(pose)), num_kept)
     return best, take(pose, best)
 
 

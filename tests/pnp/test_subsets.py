@@ -5,7 +5,7 @@ from torch.testing import assert_close
 from epropnp_det.pnp import PnPProblem, kernels
 from epropnp_det.pnp.layout import OBJECT_ROWS
 from epropnp_det.pnp.pose import pose_type
-from epropnp_det.pnp.subsets import draw_points, gather, inclusion, least, take
+from epropnp_det.pnp.subsets import draw_points, gather, guess, inclusion, least, take
 
 WEIGHTS = torch.tensor([[1.0] * 10, [100.0, 30, *[1.0] * 8], [0.0] * 5 + [1.0] * 5]).double()
 
@@ -93,6 +93,21 @@ def test_gather_is_indexing(make_problem, make_camera, dof):
             )
             part = PnPProblem(*numbers, problem.camera[b], problem.robust_cost[b])
             assert_close(cost[b, s], part.cost(pose[b : b + 1])[0])
+
+
+def test_guesses_that_fit_best_are_kept(make_problem, dof):
+    problem, _ = make_problem(batch=3, num_points=20, dof=dof)
+    points = all_points(problem.w2d.mean(-1), 9, 4)
+    few, uniform = gather(problem.pack(OBJECT_ROWS), points), torch.rand(dof - 3, 9)
+    index, poses = guess(pose_type(dof), few, uniform.double(), 9)
+    assert index.shape == (3, 9) and poses.shape == (3, 9, dof + dof // 6)
+    for count in (1, 5):
+        kept, best = guess(pose_type(dof), few, uniform.double(), count)
+        assert torch.equal(kept, index[:, :count]) and torch.equal(best, poses[:, :count])
+    lanes = index[:, None].expand(-1, points.shape[1], -1)
+    sorted_few = gather(problem.pack(OBJECT_ROWS), points.gather(2, lanes))
+    cost = kernels.cost(pose_type(dof), sorted_few, kernels.pack_transform(poses))
+    assert (cost.diff(dim=1) >= 0).all()
 
 
 @pytest.mark.parametrize("compiling", [False, True])
