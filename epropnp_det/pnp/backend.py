@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -70,14 +69,6 @@ def select_backend(compile: bool, camera: PerspectiveCamera) -> Backend:
 RECOMPILE_LIMIT = 64
 """More than there are combinations of pose type, camera, cost, settings and dtype in a process."""
 
-# Sizes that happen to be the same the first time are not the same for ever; settings are, which a
-# nested region needs.
-TRACING = (
-    (shape_config, "use_duck_shape", False),
-    (torch._dynamo.config, "specialize_float", True),
-    (torch._dynamo.config, "recompile_limit", RECOMPILE_LIMIT),
-)
-
 # Sums over many poses: to compute a term again is faster than to keep it for every pose.
 KEEP_NOTHING = {
     "realize_reads_threshold": 10**9,
@@ -95,19 +86,6 @@ def _compiled_backend() -> Backend:
     return Backend(Layout(lanes=32), None, **compiled)
 
 
-@contextmanager
-def _tracing_settings() -> Iterator[None]:
-    """The compiler's settings for a while, as its own ``patch`` in less than half of the time."""
-    before = [getattr(config, name) for config, name, _ in TRACING]
-    for config, name, value in TRACING:
-        setattr(config, name, value)
-    try:
-        yield
-    finally:
-        for (config, name, _), value in zip(TRACING, before, strict=True):
-            setattr(config, name, value)
-
-
 class _Compiled:
     """A function that is compiled at its first call, once for all shapes.
 
@@ -120,7 +98,12 @@ class _Compiled:
 
     def __call__(self, *args: Any) -> Any:
         try:
-            with _tracing_settings():
+            # Sizes that happen to be the same the first time are not the same for ever; settings
+            # are, which a nested region needs.
+            tracing = torch._dynamo.config.patch(
+                specialize_float=True, recompile_limit=RECOMPILE_LIMIT
+            )
+            with shape_config.patch(use_duck_shape=False), tracing:
                 return self._run(*args)
         except (torch._dynamo.exc.TorchDynamoException, torch._inductor.exc.InductorError) as error:
             reason = str(error).strip().splitlines()[0]

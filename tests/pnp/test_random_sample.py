@@ -54,17 +54,17 @@ def test_one_heavy_point_does_not_fill_the_subsets(make_problem):
 
 
 def test_elimination_keeps_the_best(make_problem, dof):
-    """Where two fifths of the points lie, so that many a start leads astray."""
-    problem, _ = make_problem(batch=60, num_points=60, noise=0.0, dof=dof)
+    """Where a third of the points lie, so that many a start leads astray."""
+    problem, _ = make_problem(batch=30, num_points=60, noise=0.0, dof=dof)
     x2d = problem.x2d.clone()
-    x2d[:, :24] += 200 * torch.rand(60, 24, 2, dtype=x2d.dtype)
+    x2d[:, :18] += 200 * torch.rand(30, 18, 2, dtype=x2d.dtype)
     lying = PnPProblem(problem.x3d, x2d, None, problem.camera, HuberCost(1.0))
     whole = RandomSampleSolver(dof, num_proposals=256, num_solved=256, refine=LMSolver(20))
     best = whole(lying).cost
     search = RandomSampleSolver(dof, refine=LMSolver(6))
-    assert (search(lying).cost < 1.01 * best).double().mean() > 0.85
+    assert (search(lying).cost < 1.01 * best).double().mean() > 0.9
     single = RandomSampleSolver(dof, num_proposals=1, refine=LMSolver(6))
-    assert (single(lying).cost < 1.01 * best).double().mean() < 0.85
+    assert (single(lying).cost < 1.01 * best).double().mean() < 0.9
 
 
 def test_extra_pose_competes(make_problem, dof):

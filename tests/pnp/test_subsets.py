@@ -100,7 +100,7 @@ def test_guesses_that_fit_best_are_kept(make_problem, dof):
     points = all_points(problem.w2d.mean(-1), 9, 4)
     few, uniform = gather(problem.pack(OBJECT_ROWS), points), torch.rand(dof - 3, 9)
     index, poses = guess(pose_type(dof), few, uniform.double(), 9)
-    assert index.shape == (3, 9) and poses.shape == (3, 9, dof + dof // 6)
+    assert index.shape == (3, 9) and poses.shape == (3, 9, pose_type(dof).dim)
     for count in (1, 5):
         kept, best = guess(pose_type(dof), few, uniform.double(), count)
         assert torch.equal(kept, index[:, :count]) and torch.equal(best, poses[:, :count])
