@@ -38,7 +38,7 @@ class Subsets(NamedTuple):
         return self._looked_up(places.flatten(1)).unflatten(1, places.shape[1:])
 
     def _looked_up(self, places: Tensor) -> Tensor:
-        return self.points.gather(1, places).long()  # five times index_select's speed
+        return self.points.gather(1, places)  # five times index_select's speed
 
 
 def draw_points(
@@ -69,9 +69,8 @@ def draw_points(
     edges = inclusion(weight, num_points).cumsum(-1) * num_subsets - offset
     # The point at a place is the number of edges before it; behind the last edge there is none.
     behind = edges[:, :-1].ceil().clamp(0, parts).nan_to_num(nan=float(parts)).long()
-    edges_at = torch.zeros(batch, parts + 1, dtype=torch.int, device=weight.device)
-    edges_at.scatter_add_(1, behind, torch.ones_like(behind, dtype=torch.int))
-    points = edges_at.cumsum(-1, dtype=torch.int)
+    edges_at = torch.zeros(batch, parts + 1, dtype=torch.long, device=weight.device)
+    points = edges_at.scatter_add_(1, behind, torch.ones_like(behind)).cumsum(-1)
     order = torch.rand(num_points, num_subsets, generator=generator, **like).argsort(-1)
     first = num_subsets * torch.arange(num_points, device=weight.device)
     return Subsets(points, first[:, None] + order)
@@ -148,7 +147,7 @@ def least(cost: Tensor, count: int) -> Tensor:
     # What a sort does next hangs on every comparison, which a CPU cannot foresee. Ranks take S^2
     # comparisons, but all at once.
     cost = stored(torch.where(cost == cost, cost, torch.inf))
-    number = torch.arange(cost.shape[1], dtype=cost.dtype, device=cost.device)
+    number = stored(torch.arange(cost.shape[1], dtype=cost.dtype, device=cost.device))
     theirs, earlier = cost[:, :, None], number[:, None] < number
     before = (theirs < cost[:, None]) | ((theirs == cost[:, None]) & earlier)
     rank = before.to(cost.dtype).sum(1)
