@@ -69,13 +69,13 @@ def select_backend(compile: bool, camera: PerspectiveCamera) -> Backend:
 RECOMPILE_LIMIT = 64
 """More than there are combinations of pose type, camera, cost, settings and dtype in a process."""
 
-# Sums over many poses: to compute a term again is faster than to keep it for every pose.
+# Sums over points or poses: to compute a term again is faster than to keep it for each of them.
 KEEP_NOTHING = {
     "realize_reads_threshold": 10**9,
     "realize_opcount_threshold": 10**9,
     "realize_acc_reads_threshold": 10**9,
 }
-SUMS = (many_poses.cost_of_poses, many_poses.gradient_at_poses)
+SUMS = (many_poses.cost_of_poses, many_poses.gradient_at_poses, trust_region.minimise)
 
 
 @cache
@@ -94,17 +94,18 @@ class _Compiled:
 
     def __init__(self, function: Callable, options: dict[str, int] | None = None) -> None:
         self._function = function
-        self._run = torch.compile(function, dynamic=True, options=options)
+        run = torch.compile(function, dynamic=True, options=options)
+        # Sizes that happen to be the same the first time are not the same for ever; settings are,
+        # which a nested region needs. With a cache of fake tensors the same size of memory is
+        # written in several ways, and a nested region compiled for each of them.
+        tracing = torch._dynamo.config.patch(
+            specialize_float=True, recompile_limit=RECOMPILE_LIMIT, fake_tensor_cache_enabled=False
+        )
+        self._run = tracing(shape_config.patch(use_duck_shape=False)(run))
 
     def __call__(self, *args: Any) -> Any:
         try:
-            # Sizes that happen to be the same the first time are not the same for ever; settings
-            # are, which a nested region needs.
-            tracing = torch._dynamo.config.patch(
-                specialize_float=True, recompile_limit=RECOMPILE_LIMIT
-            )
-            with shape_config.patch(use_duck_shape=False), tracing:
-                return self._run(*args)
+            return self._run(*args)
         except (torch._dynamo.exc.TorchDynamoException, torch._inductor.exc.InductorError) as error:
             reason = str(error).strip().splitlines()[0]
             warnings.warn(

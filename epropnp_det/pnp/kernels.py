@@ -131,8 +131,11 @@ class CostGradient(NamedTuple):
 def stored(tensor: Tensor) -> Tensor:
     """The same numbers, which a compiler has to write down.
 
-    What is computed per pose and then read per point it would compute again for each point.
+    What is computed per pose and then read per point it would compute again for each point; and
+    what many terms begin with it would go through once for each of them.
     """
+    if not torch.compiler.is_compiling():
+        return tensor
     return tensor.as_strided(tensor.shape, tensor.stride())
 
 
@@ -194,10 +197,12 @@ def quadratic_model(kind: PoseType, problem: PackedProblem, transform: Tensor) -
     a compiler turns into one pass over the points.
     """
     (u, v), (by_u, by_v), squared_norm = linear_terms(kind, problem, transform)
+    weight = problem.robust_cost.weight(squared_norm)
     gradient, hessian = [], []
     for i in range(kind.dof):
-        gradient.append((by_u[i] * u + by_v[i] * v).sum(-2))
-        hessian += [(by_u[i] * by_u[j] + by_v[i] * by_v[j]).sum(-2) for j in range(i + 1)]
+        weighted_u, weighted_v = weight * by_u[i], weight * by_v[i]
+        gradient.append((weighted_u * u + weighted_v * v).sum(-2))
+        hessian += [(weighted_u * by_u[j] + weighted_v * by_v[j]).sum(-2) for j in range(i + 1)]
     total = problem.robust_cost.rho(squared_norm).sum(-2)
     return QuadraticModel(total, torch.stack(gradient), torch.stack(hessian))
 
@@ -205,25 +210,22 @@ def quadratic_model(kind: PoseType, problem: PackedProblem, transform: Tensor) -
 def linear_terms(
     kind: PoseType, problem: PackedProblem, transform: Tensor
 ) -> tuple[list[Tensor], list[list[Tensor]], Tensor]:
-    """Residuals and their derivatives by a step, both scaled by the root of the robust weight.
+    """Weighted errors and their derivatives by a step, not robust-scaled.
 
     Arguments as for ``quadratic_model``.
 
     Returns:
-        Of u and v: planes (C, N, L), and dof planes each; and the squared norm of the weighted
-        error, not scaled.
+        Of u and v: planes (C, N, L), and dof planes each; and the errors' squared norm.
     """
-    rotated = kind.rotated(transform[:, :3], problem.x3d)
+    # Every term begins with them, and a compiler works through each term on its own.
+    rotated = [stored(plane) for plane in kind.rotated(transform[:, :3], problem.x3d)]
     image: Image = problem.camera.image_with_jacobian(_moved(rotated, transform))
     _, error = _weighted_error(problem, image.pixels)
-    squared_norm = _squared_norm(error)
-    scale = problem.robust_cost.weight(squared_norm).sqrt()
     rows = []
     for w2d, row in zip(problem.w2d, image.rows, strict=True):
-        weight = scale * w2d
-        row = [weight * entry for entry in row]
+        row = [w2d * entry for entry in row]
         rows.append(row + kind.rotation_gradient(row, rotated))
-    return [scale * plane for plane in error], rows, squared_norm
+    return error, rows, _squared_norm(error)
 
 
 def _camera_points(kind: PoseType, problem: PackedProblem, transform: Tensor) -> list[Tensor]:

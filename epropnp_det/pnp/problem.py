@@ -164,8 +164,9 @@ class PnPProblem(TensorBatch):
         mean = planes[:3].sum(-1) / max(self.num_points, 1)
         planes[:3] -= mean[..., None]
         usable = self.camera.usable() & self.robust_cost.usable() & all_finite(planes, (0, 2))
-        points = OBJECT_ROWS.points(torch.where(usable[:, None], planes, 0))
+        planes = planes.nan_to_num_(0, 0, 0).mul_(usable[:, None])  # twice torch.where's speed
         camera, robust_cost = (x.masked(usable) for x in (self.camera, self.robust_cost.detach()))
+        points = OBJECT_ROWS.points(planes)
         rows = PackedProblem(points, camera.packed(OBJECT_ROWS), robust_cost.packed(OBJECT_ROWS))
         return CentredObjects(rows, camera, robust_cost, usable, mean.mT)
 
@@ -219,13 +220,16 @@ class PnPProblem(TensorBatch):
         Raises:
             ValueError: if ``pose`` has another shape.
         """
-        residual, rows, _ = kernels.linear_terms(*self._packed_at(pose))
+        kind, packed, transform = self._packed_at(pose)
+        error, rows, squared_norm = kernels.linear_terms(kind, packed, transform)
+        scale = packed.robust_cost.weight(squared_norm).sqrt()
 
         def interleaved(planes: list[Tensor]) -> Tensor:
-            return Layout().unpack_points(torch.stack(planes), len(self)).flatten(1)
+            scaled = scale * torch.stack(planes)
+            return Layout().unpack_points(scaled, len(self)).flatten(1)
 
         columns = [interleaved(list(pair)) for pair in zip(*rows, strict=True)]
-        return interleaved(residual), torch.stack(columns, dim=-1)
+        return interleaved(error), torch.stack(columns, dim=-1)
 
     @full_precision
     def normal_equations(self, pose: Tensor) -> NormalEquations:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .kernels import PackedProblem, QuadraticModel, pack_transform, quadratic_model
+from .kernels import PackedProblem, QuadraticModel, pack_transform, quadratic_model, stored
 from .pose import PoseType, finite_poses
 
 RIDGE = 1e-5
@@ -120,10 +120,22 @@ def judge(state: State, trial: Trial, model: QuadraticModel, min_decrease: float
     # A comparison with NaN is False: a step that is not finite is never accepted.
     accept = (ratio >= min_decrease) & ((trial.predicted > 0) | at_start)
     grown = state.radius / (1 - (2 * ratio - 1) ** 3).clamp(min=1 / 3)
+
+    def chosen(new: Tensor, old: Tensor) -> Tensor:
+        if not torch.compiler.is_compiling():
+            return torch.where(accept, new, old)
+        # Plane by plane: all other loops give a thread the same objects, but this one a compiler
+        # would split by planes, whose numbers would then go from core to core and back.
+        pairs = zip(new.unbind(), old.unbind(), strict=True)
+        return torch.stack([torch.where(accept, *pair) for pair in pairs])
+
+    pose = chosen(trial.pose.movedim(-1, 0), state.pose.movedim(-1, 0)).movedim(0, -1)
     return State(
-        torch.where(accept[..., None], trial.pose, state.pose),
+        pose,
         QuadraticModel(
-            *(torch.where(accept, *pair) for pair in zip(model, state.model, strict=True))
+            torch.where(accept, model.cost, state.model.cost),
+            chosen(model.gradient, state.model.gradient),
+            chosen(model.hessian, state.model.hessian),
         ),
         torch.where(accept, grown, state.radius / state.shrink).clamp(1e-5, 1e16),
         torch.where(accept, torch.full_like(state.shrink, 2.0), 2 * state.shrink),
@@ -149,15 +161,16 @@ def solve(model: QuadraticModel, damping: list[Tensor] | float) -> list[Tensor]:
     for i in range(size):
         row: list[Tensor] = []  # L_ij D_j
         for j in range(i):
-            row.append(model.entry(i, j) - sum(row[k] * lower[j][k] for k in range(j)))
+            row.append(stored(model.entry(i, j) - _dot(row, lower[j])))
         lower.append([entry / pivot for entry, pivot in zip(row, pivots, strict=True)])
-        pivots.append(
-            model.entry(i, i) + added[i] - sum(a * b for a, b in zip(row, lower[i], strict=True))
-        )
-        half_solved.append(
-            -model.gradient[i] - sum(a * b for a, b in zip(lower[i], half_solved, strict=True))
-        )
+        pivots.append(stored(model.entry(i, i) + added[i] - _dot(row, lower[i])))
+        half_solved.append(stored(-model.gradient[i] - _dot(lower[i], half_solved)))
     step = [half / pivot for half, pivot in zip(half_solved, pivots, strict=True)]
     for i in reversed(range(size)):
-        step[i] = step[i] - sum(lower[k][i] * step[k] for k in range(i + 1, size))
+        column = [lower[k][i] for k in range(i + 1, size)]
+        step[i] = stored(step[i] - _dot(column, step[i + 1 :]))
     return step
+
+
+def _dot(a: list[Tensor], b: list[Tensor]) -> Tensor | int:
+    return sum(x * y for x, y in zip(a, b, strict=True))
