@@ -75,14 +75,21 @@ KEEP_NOTHING = {
     "realize_opcount_threshold": 10**9,
     "realize_acc_reads_threshold": 10**9,
 }
-SUMS = (many_poses.cost_of_poses, many_poses.gradient_at_poses, trust_region.minimise)
+# Or else every process would compile code with a loop anew. The key under which the compiler keeps
+# it on the disk holds the loop's body too.
+CACHE_LOOPS = {
+    "unsafe_marked_cacheable_functions": {"torch.ops.higher_order.while_loop": torch.__version__}
+}
+OPTIONS = {
+    many_poses.cost_of_poses: KEEP_NOTHING,
+    many_poses.gradient_at_poses: KEEP_NOTHING,
+    trust_region.minimise: KEEP_NOTHING | CACHE_LOOPS,
+}
 
 
 @cache
 def _compiled_backend() -> Backend:
-    compiled = {
-        loop.__name__: _Compiled(loop, KEEP_NOTHING if loop in SUMS else None) for loop in LOOPS
-    }
+    compiled = {loop.__name__: _Compiled(loop, OPTIONS.get(loop)) for loop in LOOPS}
     return Backend(Layout(lanes=32), None, **compiled)
 
 
@@ -92,12 +99,11 @@ class _Compiled:
     Without a working compiler it runs as it is, and says so once.
     """
 
-    def __init__(self, function: Callable, options: dict[str, int] | None = None) -> None:
+    def __init__(self, function: Callable, options: dict[str, Any] | None = None) -> None:
         self._function = function
         run = torch.compile(function, dynamic=True, options=options)
-        # Sizes that happen to be the same the first time are not the same for ever; settings are,
-        # which a nested region needs. With a cache of fake tensors the same size of memory is
-        # written in several ways, and a nested region compiled for each of them.
+        # Sizes that happen to be the same the first time are not the same for ever; settings are.
+        # With its cache of fake tensors the compiler takes a seventh longer, not less.
         tracing = torch._dynamo.config.patch(
             specialize_float=True, recompile_limit=RECOMPILE_LIMIT, fake_tensor_cache_enabled=False
         )

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch._higher_order_ops import while_loop
 
 from .kernels import PackedProblem, QuadraticModel, pack_transform, quadratic_model, stored
 from .pose import PoseType, finite_poses
@@ -72,9 +73,17 @@ def minimise(
         min_decrease: share of the predicted decrease that a step must achieve.
     """
     state = start(kind, pose, radius)
-    for _ in range(num_iter + 1):
-        state = iterate(kind, problem, state, min_decrease)
-    return state
+    if not torch.compiler.is_compiling():
+        for _ in range(num_iter + 1):
+            state = iterate(kind, problem, state, min_decrease)
+        return state
+
+    # A single trial is compiled, for any number of them.
+    def go_on(count: Tensor, state: State) -> tuple[Tensor, State]:
+        return count + 1, iterate(kind, problem, state, min_decrease)
+
+    count = torch.zeros((), dtype=torch.long, device="cpu")  # to be read without waiting for a GPU
+    return while_loop(lambda count, _: count <= num_iter, go_on, (count, state))[1]
 
 
 def start(kind: PoseType, pose: Tensor, radius: float) -> State:
@@ -93,7 +102,6 @@ def start(kind: PoseType, pose: Tensor, radius: float) -> State:
     return State(pose, QuadraticModel(worst, *flat), radius / 3 * each, 2 * each, num_accepted)
 
 
-@torch.compiler.nested_compile_region  # compiled once for all iterations
 def iterate(kind: PoseType, problem: PackedProblem, state: State, min_decrease: float) -> State:
     """One trial."""
     trial = next_trial(kind, state)

@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 import torch
+from torch._higher_order_ops import while_loop
 from torch.testing import assert_close
 
 from epropnp_det.pnp import (
@@ -15,6 +16,7 @@ from epropnp_det.pnp import (
     OpenCVCamera,
     PerspectiveCamera,
     PnPProblem,
+    RandomSampleSolver,
     backend,
     monte_carlo_pose_loss,
 )
@@ -46,11 +48,12 @@ def uncompiled(with_compile):
     with_compile(lambda function, **settings: function)
 
 
-def step(problem, pose, dof, compile, mc_samples=8):
+def step(problem, pose, dof, compile, mc_samples=8, num_iter=10):
     """One training step: posterior, and gradients of its loss."""
     leaves = [t.clone().requires_grad_() for t in (problem.x3d, problem.x2d, problem.w2d)]
     problem = PnPProblem(*leaves, problem.camera, problem.robust_cost)
-    layer = EProPnP(dof, mc_samples, compile=compile)
+    solver = RandomSampleSolver(dof, refine=LMSolver(num_iter), compile=compile)
+    layer = EProPnP(dof, mc_samples, solver=solver, compile=compile)
     posterior = layer(problem, pose, torch.Generator().manual_seed(0))
     gradients = torch.autograd.grad(monte_carlo_pose_loss(posterior).sum(), leaves)
     return posterior, gradients
@@ -128,6 +131,29 @@ def test_compiled_rounds_equal_eager_ones(make_problem):
         assert_close(ours, expected)
 
 
+@needs_compiler
+def test_cache_on_the_disk_tells_loops_apart(tmp_path, monkeypatch):
+    """By their bodies, which is all that is different here; and finds again what it has."""
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    counters = torch._dynamo.utils.counters["aot_autograd"]
+
+    def thrice(operation):
+        def run(x):
+            return while_loop(
+                lambda count, _: count < 3,
+                lambda count, x: (count + 1, operation(x, 2.0)),
+                (torch.zeros((), dtype=torch.long), x),
+            )[1]
+
+        torch._dynamo.eval_frame.reset_code(run.__code__)
+        hits = counters["autograd_cache_hit"]
+        result = torch.compile(run, options=backend.CACHE_LOOPS)(torch.ones(1)).item()
+        return result, counters["autograd_cache_hit"] - hits
+
+    loops = [thrice(operation) for operation in (torch.mul, torch.add, torch.mul)]
+    assert loops == [(8.0, 0), (7.0, 0), (8.0, 1)]
+
+
 def test_rows_of_lanes_equal_one_row(make_problem, uncompiled, dof):
     problem, pose = make_problem(batch=35, num_points=20, dof=dof)
     ours = step(problem, pose, dof, compile=True)
@@ -139,15 +165,15 @@ def test_traces_once_for_all_shapes(make_problem, with_compile):
     compile = torch.compile
     with_compile(lambda function, **_: compile(function, dynamic=True, backend="eager"))
 
-    def run(batch, num_points, mc_samples):
+    def run(batch, num_points, mc_samples, num_iter=10):
         problem, pose = make_problem(batch=batch, num_points=num_points)
-        step(problem, pose, 4, True, mc_samples)
+        step(problem, pose, 4, True, mc_samples, num_iter)
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         run(11, 20, 64)
         with torch._dynamo.config.patch(error_on_recompile=True):
-            run(70, 33, 128)
+            run(70, 33, 128, num_iter=4)
             run(64, 7, 64)  # no padding
             run(2, 5, 36)
             run(1, 7, 256)
