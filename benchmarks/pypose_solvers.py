@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from importlib.util import find_spec
 
+import numpy as np
 import torch
 from poses import pose_of
 from scipy.spatial.transform import Rotation
@@ -16,6 +17,9 @@ PYPOSE_INSTALLED = find_spec("pypose") is not None
 
 if PYPOSE_INSTALLED:
     import pypose as pp
+
+NO_POSE = (np.nan, np.nan, np.nan, 0, 0, 0, 1)
+"""In place of what is not finite: rotations in scipy have to be some."""
 
 
 class _Reprojection(nn.Module):
@@ -34,7 +38,7 @@ def solve_pypose(problem: PnPProblem, dof: int, num_iter: int = 0) -> Tensor:
 
     EPnP takes all objects at once. PyPose's optimizer takes one: on a batch it would make the
     Jacobian of all residuals by all poses, which is dense. Without weights; of the 6 DoF that it
-    finds, 4 are kept at the end.
+    finds, 4 are kept at the end. An object for which it finds no pose gets one that is not finite.
 
     Args:
         problem: B objects.
@@ -48,6 +52,7 @@ def solve_pypose(problem: PnPProblem, dof: int, num_iter: int = 0) -> Tensor:
         objects = zip(poses, x3d, x2d, cam_mats, strict=True)
         poses = torch.stack([_refine(*single, num_iter) for single in objects])
     numbers = poses.tensor().detach().double().cpu().numpy()
+    numbers[~np.isfinite(numbers).all(1)] = NO_POSE
     return pose_of(numbers[:, :3], Rotation.from_quat(numbers[:, 3:]), dof).to(x3d)
 
 
@@ -56,8 +61,8 @@ def _refine(
 ) -> pp.LieTensor:
     model = _Reprojection(pose)
     optimizer = pp.optim.LM(model, strategy=pp.optim.strategy.TrustRegion())
-    # A step that fails is skipped, but printed.
-    with contextlib.redirect_stdout(None):
+    # A step that fails is skipped, but printed; where a derivative is not finite, PyPose raises.
+    with contextlib.redirect_stdout(None), contextlib.suppress(AssertionError):
         for _ in range(num_iter):
             optimizer.step((x3d, x2d, cam_mat))
     return model.pose.detach()
