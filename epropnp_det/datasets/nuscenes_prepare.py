@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from ..errors import UserError
 from ..whole_file import whole_file
+from ..workers import uninterrupted_workers
 from .nuscenes_info import frame_info
 from .nuscenes_names import CAMERAS, CLASSES, LIDAR, LIDAR_FEATURES
 from .nuscenes_tables import SPLITS, complete_tables, load_tables
@@ -148,7 +149,9 @@ def _build(
     if workers > 1:
         try:
             with ProcessPoolExecutor(workers) as pool:
-                frames = _with_progress(pool.map(job, order, chunksize=4), len(order))
+                with uninterrupted_workers():
+                    found = pool.map(job, order, chunksize=4)
+                frames = _with_progress(found, len(order))
         except BrokenProcessPool as error:
             raise UserError(
                 "a worker was killed, perhaps for lack of memory: give fewer --workers"

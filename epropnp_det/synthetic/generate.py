@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from ..errors import UserError
 from ..whole_file import whole_file
+from ..workers import uninterrupted_workers
 from .lidar import sweep
 from .plan import Keyframe, Scene, Settings, estimated_bytes, plan_scene, plan_scenes
 from .raycast import cast, pixel_directions
@@ -145,7 +146,9 @@ def _run_parallel(
     # A renderer that has threads does not survive a fork.
     try:
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            yield from pool.map(function, keyframes)
+            with uninterrupted_workers():
+                written = pool.map(function, keyframes)
+            yield from written
     except BrokenProcessPool as error:
         raise UserError(
             "a worker was killed, perhaps for lack of memory: give fewer --workers and run again"

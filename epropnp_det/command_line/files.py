@@ -1,0 +1,100 @@
+"""Files that a tool reads and writes, tried before any work is done."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import UserError
+
+# Enough for the file system to say that it is full.
+_TRIAL = bytes(1 << 16)
+
+
+def check_file(path: str | Path, what: str) -> None:
+    """Make sure that a file is there.
+
+    Args:
+        path: on this machine; what holds ``://`` is somewhere else and passes.
+        what: what it is, for the message, such as 'checkpoint'.
+
+    Raises:
+        UserError: it is missing, a folder, or may not be read.
+    """
+    if "://" in str(path):
+        return
+    path = Path(path)
+    if path.is_dir():
+        raise UserError(f"the {what} {path} is a folder: give the path of a file.")
+    if not path.is_file():
+        raise UserError(f"the {what} {path} does not exist: correct the path.")
+    if not os.access(path, os.R_OK):
+        raise UserError(f"the {what} {path} may not be read: correct its permissions.")
+
+
+def check_folder(path: str | Path, what: str) -> None:
+    """Make sure that a folder is there.
+
+    Args:
+        path: on this machine.
+        what: what it is, for the message.
+
+    Raises:
+        UserError: it is missing or a file.
+    """
+    if not Path(path).is_dir():
+        state = "is a file" if Path(path).exists() else "does not exist"
+        raise UserError(f"the {what} {path} {state}: name the folder.")
+
+
+def check_output_folder(path: str | Path, option: str) -> None:
+    """Make sure that files can be written to a folder; what is made for the trial goes again.
+
+    Args:
+        path: the folder; it need not exist.
+        option: what names another one, such as '--out'.
+
+    Raises:
+        UserError: it cannot be made or written to, or its disk is full.
+    """
+    path = Path(path)
+    try:
+        with _made(path), tempfile.TemporaryFile(dir=path) as file:
+            file.write(_TRIAL)
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written to ({error.strerror}): mend that, or name another place "
+            f"with {option}."
+        ) from error
+
+
+def check_output_file(path: str | Path, option: str) -> None:
+    """Make sure that a file can be written, or replaced.
+
+    Args:
+        path: the file.
+        option: what names another one, such as '--out'.
+
+    Raises:
+        UserError: there is something other than a file, or the folder cannot be written to.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        kind = "a folder" if path.is_dir() else "no ordinary file"
+        raise UserError(f"{path} is {kind}: name a file with {option}.")
+    check_output_folder(path.parent, option)
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    made = []
+    try:
+        for parent in (*reversed(folder.parents), folder):
+            if not parent.is_dir():
+                parent.mkdir()
+                made.append(parent)
+        yield
+    finally:
+        for parent in reversed(made):
+            parent.rmdir()
