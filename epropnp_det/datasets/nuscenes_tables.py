@@ -58,6 +58,25 @@ def load_tables(root: str | Path, version: str) -> NuScenes:
         raise UserError(f"the tables of {folder} do not load: {error}") from error
 
 
+def read_table(folder: Path, name: str) -> list[dict]:
+    """Rows of one table, without opening the others.
+
+    Args:
+        folder: that of the version.
+        name: such as 'scene'.
+
+    Raises:
+        UserError: it is missing or broken.
+    """
+    path = folder / f"{name}.json"
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise UserError(f"table {path} is missing: unpack the metadata again") from error
+    except ValueError as error:
+        raise UserError(f"table {path} is not valid JSON: unpack the metadata again") from error
+
+
 @contextmanager
 def complete_tables(folder: Path) -> Iterator[None]:
     """Say so when a record looked up within the context is in none of the folder's tables.

@@ -56,10 +56,17 @@ class CameraViews:
     Attributes:
         version: nuScenes version that the file was made from; None if it does not say.
         by_sample_idx: image of every `sample_idx` that predictions carry.
+        annotated: whether any of its frames lists an object.
     """
 
     version: str | None
     by_sample_idx: dict[int, CameraView]
+    annotated: bool
+
+    @property
+    def sample_tokens(self) -> set[str]:
+        """nuScenes samples of the file."""
+        return {view.sample_token for view in self.by_sample_idx.values()}
 
 
 def load_camera_views(ann_file: str, backend_args: dict | None = None) -> CameraViews:
@@ -79,12 +86,17 @@ def load_camera_views(ann_file: str, backend_args: dict | None = None) -> Camera
             first = frame.get("sample_idx", position) * _IMAGES_PER_FRAME
             for camera, image in enumerate(frame["images"].values()):
                 views[first + camera] = _camera_view(frame, image)
-        return CameraViews(content["metainfo"].get("version"), views)
+        annotated = any(map(_has_object, content["data_list"]))
+        return CameraViews(content["metainfo"].get("version"), views, annotated)
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"info file {ann_file} is not in mmdet3d v2 format ({error!r}): make it with "
             "tools/create_data.py"
         ) from error
+
+
+def _has_object(frame: dict) -> bool:
+    return bool(frame.get("instances")) or any(frame.get("cam_instances", {}).values())
 
 
 def _camera_view(frame: dict, image: dict) -> CameraView:

@@ -9,8 +9,11 @@ from mmdet3d.evaluation.metrics import NuScenesMetric
 from nuscenes import NuScenes
 from nuscenes.eval.common.data_classes import EvalBoxes
 from nuscenes.eval.common.loaders import load_prediction
+from nuscenes.eval.detection.constants import TP_METRICS
 from nuscenes.eval.detection.data_classes import DetectionBox, DetectionConfig
 from nuscenes.eval.detection.evaluate import DetectionEval
+
+from .score_names import ScoreNames
 
 
 class _NothingPredicted(DetectionEval):
@@ -74,3 +77,23 @@ def metric_names(summary: dict, classes: Sequence[str], prefix: str) -> dict[str
             numbers[f"{name}_{error}"] = value
     numbers |= {"NDS": summary["nd_score"], "mAP": summary["mean_ap"]}
     return {f"{prefix}/{key}": float(value) for key, value in numbers.items()}
+
+
+def score_names(config: DetectionConfig, classes: Sequence[str], prefix: str) -> ScoreNames:
+    """The keys that `metric_names` will give, before anything is evaluated.
+
+    Args:
+        config: ranges and thresholds.
+        classes: detection names to report one by one.
+        prefix: stands before every key.
+    """
+    higher = ["NDS", "mAP", *(f"{n}_AP_dist_{d}" for n in classes for d in config.dist_ths)]
+    lower = [
+        *(NuScenesMetric.ErrNameMapping[name] for name in TP_METRICS),
+        *(f"{name}_{error}" for name in classes for error in TP_METRICS),
+    ]
+    return ScoreNames(
+        f"{prefix}/NDS",
+        tuple(f"{prefix}/{key}" for key in higher),
+        tuple(f"{prefix}/{key}" for key in lower),
+    )

@@ -11,9 +11,13 @@ import shapely
 import torch
 from mmdet3d.evaluation.metrics import KittiMetric
 from mmdet3d.registry import METRICS
+from mmengine.dist import is_main_process
 
+from ..datasets.info_file import read_info_file
 from ..datasets.kitti_prepare import camera_offset
+from ..errors import UserError
 from ..models.task_modules.rotated_nms import footprints
+from .score_names import ScoreNames
 
 # Not an attribute of its package, where the name is that of Python's own eval.
 _stock = import_module("mmdet3d.evaluation.functional.kitti_utils.eval")
@@ -27,6 +31,45 @@ class KittiMonoMetric(KittiMetric):
     0. The stock metric computes overlaps of rotated boxes with a CUDA kernel alone; where there is
     no GPU shapely's polygons take its place.
     """
+
+    @KittiMetric.dataset_meta.setter
+    def dataset_meta(self, dataset_meta: dict) -> None:
+        """Classes of the evaluated data set, which mmengine sets when it builds the loop.
+
+        Raises:
+            UserError: the annotation file has no object to compare with.
+        """
+        self._dataset_meta = dataset_meta
+        if self.format_only or not is_main_process():
+            return
+        frames = read_info_file(self.ann_file, self.backend_args)["data_list"]
+        if not any(frame.get("instances") for frame in frames):
+            raise UserError(
+                f"{self.ann_file} has no object to compare with: set ann_file to the file of a "
+                "labelled split, or format_only and submission_prefix to write predictions alone."
+            )
+
+    @property
+    def score_names(self) -> ScoreNames:
+        """Keys of the scores."""
+        classes = self.dataset_meta["classes"]
+        levels = ("easy", "moderate", "hard")
+        names = [
+            f"{name}_{{}}_{level}_{rule}"
+            for name in classes
+            for level in levels
+            for rule in ("strict", "loose")
+        ]
+        main = f"{classes[0]}_{{}}_moderate_strict"
+        if len(classes) > 1:
+            names += [f"Overall_{{}}_{level}" for level in levels]
+            main = "Overall_{}_moderate"
+        kinds = [f"{box}_{rule}" for rule in ("AP40", "AP11") for box in ("3D", "BEV", "2D")]
+        root = "pred_instances_3d/KITTI"
+        return ScoreNames(
+            f"{root}/{main.format('3D_AP40')}",
+            tuple(f"{root}/{name.format(kind)}" for kind in kinds for name in names),
+        )
 
     def convert_valid_bboxes(self, box_dict: dict, info: dict) -> dict:
         """As the stock method, for boxes (:class:`CameraInstance3DBoxes`) of camera 2."""

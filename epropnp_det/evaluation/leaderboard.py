@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmengine.config import Config
 from nuscenes.eval.common.config import config_factory
 from nuscenes.eval.common.loaders import load_prediction
 from nuscenes.eval.detection.data_classes import DetectionBox
@@ -96,6 +97,57 @@ def check_modality(modality: Mapping[str, bool], source: str | Path) -> None:
             f"{source} declares {dict(modality)}, but this detector reads cameras alone: correct "
             "test_evaluator.modality."
         )
+
+
+def point_test_at(
+    cfg: Config, root: str, version: str, split: LeaderboardSplit, folder: Path
+) -> None:
+    """Point the test of a config at a split, of which only the submission is written.
+
+    Args:
+        cfg: changed in place.
+        root: nuScenes dataroot.
+        version: of the split.
+        split: the split.
+        folder: gets the submission, in ``pred_instances_3d``.
+
+    Raises:
+        UserError: the config tests something else, or declares other sensors.
+    """
+    dataset, evaluator = cfg.get("test_dataloader", {}).get("dataset"), cfg.get("test_evaluator")
+    if "ann_file" not in (dataset or {}) or getattr(evaluator, "type", 0) != "NuScenesMonoMetric":
+        raise UserError(
+            "a submission needs a test_dataloader of one dataset and a test_evaluator of type "
+            "NuScenesMonoMetric in the config; see configs/_base_/datasets/nus_mono3d.py."
+        )
+    if "modality" in evaluator:
+        check_modality(evaluator.modality, "test_evaluator.modality")
+    dataset.update(data_root=root, ann_file=str(split.info_file), test_mode=True)
+    evaluator.update(
+        data_root=root,
+        ann_file=str(split.info_file),
+        version=version,
+        eval_set=split.name,
+        format_only=True,
+        jsonfile_prefix=str(folder),
+    )
+
+
+def pack_submission(submission: Path, split: LeaderboardSplit, out: str | Path) -> list[str]:
+    """Check the submission, write the archive, and tell what it holds.
+
+    Raises:
+        UserError: as `check_submission` does.
+    """
+    count = check_submission(submission, split.tokens)
+    zip_submission(submission, out)
+    lines = [f"{out}: {count} boxes in the {len(split.tokens)} samples of split {split.name}"]
+    if split.name != "test" or split.scenes < split.all_scenes:
+        lines.append(
+            f"A trial: it covers {split.scenes} of the {split.all_scenes} scenes of {split.name}; "
+            "the leaderboard takes all of v1.0-test."
+        )
+    return lines
 
 
 def check_submission(path: str | Path, tokens: Sequence[str]) -> int:

@@ -22,13 +22,21 @@ from ..datasets.nuscenes_tables import load_tables
 from ..errors import UserError
 from .attributes import choose_attributes
 from .camera_views import CameraView, CameraViews, load_camera_views
-from .devkit_eval import evaluate_submission, metric_names
+from .devkit_eval import evaluate_submission, metric_names, score_names
 from .geometry import camera_boxes_to_global
 from .merging import merge_cameras
-from .splits import has_detection_classes, resolve_split, samples_of_split
+from .score_names import ScoreNames
+from .splits import (
+    check_samples,
+    check_split,
+    has_detection_classes,
+    resolve_split,
+    samples_of_split,
+)
 from .submission import submission_boxes, write_submission
 
 _RESULT_NAME = "pred_instances_3d"
+_PREFIX = f"{_RESULT_NAME}_NuScenes"
 _UNANNOTATED = "test"
 
 
@@ -125,7 +133,21 @@ class NuScenesMonoMetric(NuScenesMetric):
         """
         self._dataset_meta = dataset_meta
         if is_main_process():
-            self._target()
+            version, eval_set = self._target()
+            tokens = self._views.sample_tokens
+            check_split(self.data_root, version, eval_set, tokens)
+            # A file may leave out what only training needs; the tables are slow to read.
+            if not (
+                self.format_only
+                or self._views.annotated
+                or has_detection_classes(self.data_root, version, tokens)
+            ):
+                raise self._nothing_to_compare(eval_set)
+
+    @property
+    def score_names(self) -> ScoreNames:
+        """Keys of the scores."""
+        return score_names(self.eval_detection_configs, self._classes, _PREFIX)
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Keep what the merge needs of every image, on the CPU.
@@ -161,8 +183,6 @@ class NuScenesMonoMetric(NuScenesMetric):
         version, eval_set = self._target()
         nusc = load_tables(self.data_root, version)
         tokens = samples_of_split(nusc, eval_set)
-        if not self.format_only and not has_detection_classes(nusc, tokens):
-            raise self._nothing_to_compare(eval_set)
         images = {result["sample_idx"]: result[_RESULT_NAME] for result in results}
         submission = self._submission(images, nusc, eval_set, tokens)
 
@@ -176,7 +196,21 @@ class NuScenesMonoMetric(NuScenesMetric):
                 return {}
             empty = not any(submission.values())
             summary = evaluate_submission(nusc, self.eval_detection_configs, path, eval_set, empty)
-        return metric_names(summary, self._classes, f"{_RESULT_NAME}_NuScenes")
+        self._say_what_counts(summary)
+        return metric_names(summary, self._classes, _PREFIX)
+
+    def _say_what_counts(self, summary: dict) -> None:
+        """The scores are means over all classes of nuScenes, also those that are not learnt."""
+        everything = self.eval_detection_configs.class_names
+        if set(self._classes) == set(everything):
+            return
+        own = np.mean([summary["mean_dist_aps"][name] for name in self._classes])
+        print_log(
+            f"mAP and NDS are means over the {len(everything)} classes of nuScenes, of which "
+            f"{len(everything) - len(self._classes)} are not among this data set's and count as 0 "
+            f"(their errors as 1). Over its own classes alone mAP is {own:.4f}.",
+            "current",
+        )
 
     @cached_property
     def _views(self) -> CameraViews:
@@ -260,17 +294,7 @@ class NuScenesMonoMetric(NuScenesMetric):
                 "current",
                 logging.WARNING,
             )
-        if foreign := samples.keys() - set(tokens):
-            raise UserError(
-                f"Split {eval_set} does not have {len(foreign)} of the evaluated samples (such as "
-                f"{min(foreign)}): set eval_set to the split of {self.ann_file}."
-            )
-        if missing := set(tokens) - samples.keys():
-            raise UserError(
-                f"{len(missing)} samples of split {eval_set} were not evaluated (such as "
-                f"{min(missing)}): evaluate all of it, or name the evaluated scenes as a split of "
-                f"their own in {self.data_root}'s splits.json and set eval_set to that."
-            )
+        check_samples(tokens, samples.keys(), eval_set, self.data_root)
         if absent := self._views.by_sample_idx.keys() - images.keys():
             print_log(
                 f"{len(absent)} images of {self.ann_file} were not evaluated: what only they show "

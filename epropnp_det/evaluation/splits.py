@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 from nuscenes import NuScenes
 from nuscenes.eval.common.loaders import get_samples_of_scenes
 from nuscenes.eval.detection.utils import category_to_detection_name
 from nuscenes.utils.splits import get_scenes_of_split, is_predefined_split
 
-from ..datasets.nuscenes_tables import SPLITS
+from ..datasets.nuscenes_tables import SPLITS, read_table
 from ..errors import UserError
 
 # The devkit's halves of train, which get no info files of their own.
@@ -63,6 +65,73 @@ def _own_splits(path: Path) -> list[str]:
     return [name for name in names if not is_predefined_split(name)]
 
 
+def check_split(data_root: str, version: str, eval_set: str, evaluated: Collection[str]) -> None:
+    """Make sure, before the devkit's tables are opened, that the evaluated samples are a split's.
+
+    Args:
+        data_root: nuScenes dataroot.
+        version: such as v1.0-mini.
+        eval_set: the split, as `resolve_split` gives it.
+        evaluated: tokens of the samples of the annotation file.
+
+    Raises:
+        UserError: the dataroot holds no scene of the split, or samples are missing or are not of
+            the split.
+    """
+    tables = Path(data_root, version)
+    root = SimpleNamespace(dataroot=str(data_root), version=version)
+    names = set(get_scenes_of_split(eval_set, root))
+    scenes = {row["token"]: row["name"] for row in read_table(tables, "scene")}
+    tokens = {
+        row["token"]
+        for row in read_table(tables, "sample")
+        if scenes.get(row["scene_token"]) in names
+    }
+    if not tokens:
+        held = [
+            name
+            for name in SPLITS.get(version, {}).values()
+            if not set(scenes.values()).isdisjoint(get_scenes_of_split(name, root))
+        ]
+        raise _no_scene(data_root, eval_set, held)
+    check_samples(tokens, evaluated, eval_set, data_root)
+
+
+def check_samples(
+    tokens: Collection[str], evaluated: Collection[str], eval_set: str, data_root: str
+) -> None:
+    """Make sure that the evaluated samples are those of a split.
+
+    Args:
+        tokens: samples of the split.
+        evaluated: the others.
+        eval_set: name of the split.
+        data_root: nuScenes dataroot.
+
+    Raises:
+        UserError: they are not.
+    """
+    if foreign := set(evaluated) - set(tokens):
+        raise UserError(
+            f"Split {eval_set} does not have {len(foreign)} of the evaluated samples (such as "
+            f"{min(foreign)}): set eval_set to the split of the evaluator's ann_file."
+        )
+    if missing := set(tokens) - set(evaluated):
+        raise UserError(
+            f"{len(missing)} samples of split {eval_set} were not evaluated (such as "
+            f"{min(missing)}): evaluate all of it, or name the evaluated scenes as a split of "
+            f"their own in {data_root}'s splits.json and set eval_set to that."
+        )
+
+
+def _no_scene(data_root: str, eval_set: str, held: Sequence[str] = ()) -> UserError:
+    choice = f" ({' or '.join(held)})" if held else ""
+    return UserError(
+        f"{data_root} holds no scene of split {eval_set}: set the evaluator's eval_set to a split "
+        f"whose scenes it holds{choice}."
+    )
+
+
 def samples_of_split(nusc: NuScenes, eval_set: str) -> list[str]:
     """Tokens of the samples of a split that are in the tables; the tables may hold a part of it.
 
@@ -71,17 +140,34 @@ def samples_of_split(nusc: NuScenes, eval_set: str) -> list[str]:
     """
     tokens = get_samples_of_scenes(get_scenes_of_split(eval_set, nusc), nusc)
     if not tokens:
-        raise UserError(
-            f"{nusc.dataroot} holds no scene of split {eval_set}: set eval_set to a split whose "
-            "scenes it holds."
-        )
+        raise _no_scene(nusc.dataroot, eval_set)
     return tokens
 
 
-def has_detection_classes(nusc: NuScenes, tokens: list[str]) -> bool:
-    """Whether any of the samples has a box of a detection class; the devkit evaluates no other."""
+def has_detection_classes(data_root: str, version: str, tokens: Collection[str]) -> bool:
+    """Whether any of the samples has a box of a detection class; the devkit evaluates no other.
+
+    Reads the tables of annotations, which for all of nuScenes takes a while.
+
+    Args:
+        data_root: nuScenes dataroot.
+        version: such as v1.0-mini.
+        tokens: samples.
+
+    Raises:
+        UserError: a table is missing or broken.
+    """
+    tables = Path(data_root, version)
+    detected = {
+        row["token"]
+        for row in read_table(tables, "category")
+        if category_to_detection_name(row["name"])
+    }
+    instances = {
+        row["token"] for row in read_table(tables, "instance") if row["category_token"] in detected
+    }
+    wanted = set(tokens)
     return any(
-        category_to_detection_name(nusc.get("sample_annotation", ann)["category_name"])
-        for token in tokens
-        for ann in nusc.get("sample", token)["anns"]
+        row["instance_token"] in instances and row["sample_token"] in wanted
+        for row in read_table(tables, "sample_annotation")
     )
