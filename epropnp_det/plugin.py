@@ -2,6 +2,7 @@
 
 from importlib import import_module, metadata
 
+from mmengine.registry import FUNCTIONS, Registry
 from mmengine.utils import digit_version
 
 from .errors import UserError
@@ -36,5 +37,10 @@ def check_versions() -> None:
 
 
 check_versions()
+# mmdet3d has no functions of its own to register, and mmengine warns at each look-up of one, such
+# as every data loader's collate function, in a scope that has none.
+MMDET3D_FUNCTIONS = Registry(
+    "function", parent=FUNCTIONS, scope="mmdet3d", locations=["epropnp_det.plugin"]
+)
 for room in ROOMS:
     import_module(f".{room}", __package__)

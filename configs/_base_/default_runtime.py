@@ -1,12 +1,13 @@
 # The plugin by name too, for a script that had imported the PnP layer before mmengine.
 custom_imports = dict(imports=["epropnp_det", "epropnp_det.plugin"])
 default_scope = "mmdet3d"
+runner_type = "EProPnPRunner"
 
 default_hooks = dict(
     timer=dict(type="IterTimerHook"),
     logger=dict(type="LoggerHook", interval=50),
     param_scheduler=dict(type="ParamSchedulerHook"),
-    checkpoint=dict(type="CheckpointHook", interval=1),
+    checkpoint=dict(type="DetectionCheckpointHook", interval=1),
     sampler_seed=dict(type="DistSamplerSeedHook"),
     visualization=dict(type="NetworkInputVisualizationHook"),
 )

@@ -40,7 +40,7 @@ model = dict(
     dense_head=dict(
         assigner=dict(
             type="CenterPointAssigner",
-            regress_ranges=((-1, 24), (24, 48), (48, 96), (96, 192), (192, float("inf"))),
+            regress_ranges=((-1, 24), (24, 48), (48, 96), (96, 192), (192, 1e8)),
         )
     ),
 )

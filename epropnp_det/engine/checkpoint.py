@@ -146,17 +146,57 @@ def check_fit(model: nn.Module, checkpoint: dict, path: str | Path) -> None:
     Raises:
         UserError: naming the first parameter that is missing or of another shape.
     """
-    while hasattr(model, "module"):
-        model = model.module
-    stored = {key.removeprefix("module."): v for key, v in checkpoint["state_dict"].items()}
-    wanted = dict(model.named_parameters())
-    misfits = [
-        name
-        for name, parameter in wanted.items()
-        if getattr(stored.get(name), "shape", None) != parameter.shape
-    ]
+    misfits = _misfits(model, checkpoint)
     if misfits:
         raise UserError(
             f"the checkpoint {path} does not fit the model of this config: {len(misfits)} of "
-            f"{len(wanted)} parameters are missing or of another shape, the first is {misfits[0]}."
+            f"{len(_parameters(model))} parameters are missing or of another shape, the first is "
+            f"{misfits[0]}."
         )
+
+
+def describe_start(model: nn.Module, checkpoint: dict, path: str | Path) -> str | None:
+    """What a training that starts from the weights of another does not take from there.
+
+    Args:
+        model: the model, wrapped for distributed runs or not.
+        checkpoint: as `check_checkpoint` returns it.
+        path: the checkpoint's file, for the message.
+
+    Returns:
+        A sentence; None where everything fits.
+
+    Raises:
+        UserError: nothing fits.
+    """
+    misfits = _misfits(model, checkpoint)
+    total = len(_parameters(model))
+    if len(misfits) == total:
+        raise UserError(
+            f"the checkpoint {path} has no parameter of the model of this config: it belongs to "
+            "another network, so correct load_from."
+        )
+    if not misfits:
+        return None
+    classes = (checkpoint.get("meta", {}).get("dataset_meta") or {}).get("classes")
+    trained = f", which was trained on {len(classes)} classes" if classes else ""
+    return (
+        f"{len(misfits)} of {total} parameters are not in {path}{trained}, or of another shape "
+        f"there, and start at random: {', '.join(misfits)}."
+    )
+
+
+def _parameters(model: nn.Module) -> dict[str, nn.Parameter]:
+    while hasattr(model, "module"):
+        model = model.module
+    return dict(model.named_parameters())
+
+
+def _misfits(model: nn.Module, checkpoint: dict) -> list[str]:
+    """Parameters of a model that a checkpoint lacks or has in another shape."""
+    stored = {key.removeprefix("module."): v for key, v in checkpoint["state_dict"].items()}
+    return [
+        name
+        for name, parameter in _parameters(model).items()
+        if getattr(stored.get(name), "shape", None) != parameter.shape
+    ]

@@ -1,11 +1,16 @@
-"""Reading a config with overrides, and finding mistakes in it before anything is built."""
+"""Reading a config with overrides, so that what is read can be written and read again."""
 
+from __future__ import annotations
+
+import argparse
 import difflib
 import inspect
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from traceback import walk_tb
 
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 from ..errors import UserError
@@ -14,8 +19,10 @@ from ..errors import UserError
 RUNNER_KEYS = frozenset(inspect.signature(Runner).parameters) | {
     "activation_checkpointing",
     "compile",
+    "efficient_conv_bn_eval",
     "find_unused_parameters",
     "model_wrapper_cfg",
+    "runner_type",
     "sync_bn",
 }
 
@@ -23,31 +30,45 @@ RUNNER_KEYS = frozenset(inspect.signature(Runner).parameters) | {
 TYPO = 0.8
 
 
-def nearest(name: str, known: Iterator[str]) -> str:
+class _Spelt(float):
+    """Infinity or NaN, written as Python reads it: mmengine writes the bare words `inf`, `nan`."""
+
+    def __repr__(self) -> str:
+        return f"float({float.__repr__(self)!r})"
+
+    __str__ = __repr__
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
     """A hint at the known name that is most like a wrong one: ` (did you mean 'x'?)` or nothing."""
     found = difflib.get_close_matches(name, list(known), n=1)
     return f" (did you mean {found[0]!r}?)" if found else ""
 
 
-def load_config(path: str, options: dict | None = None) -> Config:
+def load_config(
+    path: str | Path, options: Mapping[str, object] | Sequence[str] | None = None
+) -> Config:
     """Read a config file and apply overrides.
+
+    Numbers in it that are not finite are spelt so that the config that a run leaves in its work
+    folder can be read.
 
     Args:
         path: the config file.
-        options: dotted keys and values of `--cfg-options`.
+        options: dotted keys and values, or the ``key=value`` strings of ``--cfg-options``.
 
     Raises:
-        UserError: if the file or a base of it is missing or is no valid Python, if it asks for an
-            unset environment variable, if `custom_imports` names a module that is not installed,
-            or if an override's key is unknown to the runner or a misspelt one of the config.
+        UserError: if the file or a base of it is missing or fails, if it asks for an unset
+            environment variable, if `custom_imports` names a module that is not installed, or if
+            an override's key is unknown to the runner or a misspelt one of the config.
     """
+    path = Path(path)
+    if path.is_dir():
+        raise UserError(f"config {path} is a folder: give the path of a .py file.")
     try:
         cfg = Config.fromfile(path)
     except FileNotFoundError as error:
         raise UserError(f"config {path}: {error}") from error
-    except KeyError as error:
-        # An unset environment variable, or a key that two bases define.
-        raise UserError(f"config {path}: {error.args[0]}") from error
     except SyntaxError as error:
         raise UserError(f"config {path} cannot be read: {' '.join(str(error).split())}") from error
     except ImportError as error:
@@ -59,11 +80,85 @@ def load_config(path: str, options: dict | None = None) -> Config:
             f"config {path} imports {cause.name}, which is not installed: correct custom_imports "
             "or put its folder on PYTHONPATH."
         ) from error
+    except UserError:
+        raise
+    # The file is Python, and may raise anything.
+    except Exception as error:
+        if isinstance(error, KeyError) and not _place(error):
+            # mmengine's: an unset environment variable, or a key that two bases define.
+            raise UserError(f"config {path}: {error.args[0]}") from error
+        words = " ".join(str(error).split())
+        raise UserError(
+            f"config {path} cannot be read: {type(error).__name__}: {words}{_place(error)}."
+        ) from error
+    _check_placeholders(cfg, path)
     if options:
+        options = options if isinstance(options, Mapping) else parse_options(options)
         for key in options:
             _check_option(cfg, key)
-        cfg.merge_from_dict(options)
+        cfg.merge_from_dict(dict(options))
+    cfg._cfg_dict.update(_spelt(cfg._cfg_dict))
     return cfg
+
+
+def parse_options(assignments: Sequence[str]) -> dict[str, object]:
+    """Read the values of ``--cfg-options`` as mmengine does, but leave blanks in names alone.
+
+    Args:
+        assignments: ``key=value`` strings, with lists as ``[a,b]`` or ``a,b``.
+    """
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction)
+    found = parser.parse_args(["--cfg-options", *assignments]).cfg_options
+    for assignment in assignments:
+        key, _, value = assignment.partition("=")
+        if isinstance(found[key], str) and " " in value.strip():
+            found[key] = value.strip().strip("'\"")
+    return found
+
+
+def _place(error: Exception) -> str:
+    """Where in which config file an error was raised: ` (line 3 of base.py)`."""
+    frames = [(frame.f_code, line) for frame, line in walk_tb(error.__traceback__)]
+    names = [code.co_name for code, _ in frames]
+    if "_file2dict" not in names:
+        return ""
+    read = frames[names.index("_file2dict") :]
+    places = [(code.co_filename, line) for code, line in read if code.co_name == "<module>"]
+    return f" (line {places[-1][1]} of {places[-1][0]})" if places else ""
+
+
+def _spelt(node: object) -> object:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            node[key] = _spelt(value)
+        return node
+    if isinstance(node, (list, tuple)):
+        return type(node)(_spelt(value) for value in node)
+    if isinstance(node, float) and not math.isfinite(node):
+        return _Spelt(node)
+    return node
+
+
+def _check_placeholders(cfg: Config, path: Path) -> None:
+    """mmengine leaves a variable whose default has other than plain characters as it is."""
+    left = [(key, text) for key, text in _strings(cfg._cfg_dict, "") if "{{$" in text]
+    for key, text in left:
+        raise UserError(
+            f"config {path}: {key} is {text!r}, whose default holds a character that mmengine does "
+            "not read there (letters, digits and -_./: only): set the variable, or another default."
+        )
+
+
+def _strings(node: object, key: str) -> Iterator[tuple[str, str]]:
+    if isinstance(node, dict):
+        for name, child in node.items():
+            yield from _strings(child, f"{key}.{name}" if key else str(name))
+    elif isinstance(node, (list, tuple)):
+        for i, child in enumerate(node):
+            yield from _strings(child, f"{key}.{i}")
+    elif isinstance(node, str):
+        yield key, node
 
 
 def _check_option(cfg: Config, key: str) -> None:
@@ -92,41 +187,5 @@ def _check_option(cfg: Config, key: str) -> None:
             raise UserError(f"--cfg-options {key}: {part} lies below a single value, not a dict.")
 
 
-def _unknown(key: str, part: str, known: Iterator[str]) -> str:
+def _unknown(key: str, part: str, known: Iterable[str]) -> str:
     return f"--cfg-options {key}: the config has no key {part!r} there{nearest(part, known)}."
-
-
-def check_data(cfg: Config, loaders: list[str]) -> None:
-    """Make sure that the folders and annotation files of some data loaders exist.
-
-    Args:
-        cfg: the config.
-        loaders: config keys of data loaders, for example `['train_dataloader']`; absent ones and
-            remote paths are passed over.
-
-    Raises:
-        UserError: naming the file or folder and the config key that asks for it.
-    """
-    for loader in loaders:
-        for key, dataset in _datasets(cfg.get(loader), loader):
-            root, file = dataset.get("data_root") or "", dataset["ann_file"] or ""
-            if "://" in root + file:
-                continue
-            for name, path in (("data_root", Path(root)), ("ann_file", Path(root, file))):
-                if not path.exists():
-                    raise UserError(
-                        f"{path}, which {key}.{name} names, does not exist: prepare the data with "
-                        f"tools/create_data.py or correct {key}.{name}."
-                    )
-
-
-def _datasets(node: object, key: str) -> Iterator[tuple[str, dict]]:
-    """Datasets at or below a config node, wrapped ones included, with their dotted keys."""
-    if isinstance(node, dict):
-        if "ann_file" in node:
-            yield key, node
-        for name, child in node.items():
-            yield from _datasets(child, f"{key}.{name}")
-    elif isinstance(node, (list, tuple)):
-        for i, child in enumerate(node):
-            yield from _datasets(child, f"{key}.{i}")

@@ -7,7 +7,7 @@ from mmengine.config import Config, ConfigDict
 from ..errors import UserError
 from .checkpoint import check_checkpoint, check_fit
 from .cli import build_runner
-from .config import check_data
+from .config_checks import check_config, check_trained_classes
 
 
 def use_tta(cfg: Config) -> None:
@@ -41,9 +41,10 @@ def run_test(cfg: Config, checkpoint: str) -> dict[str, float]:
     Raises:
         UserError: data or checkpoint are missing or broken, or do not fit the config.
     """
-    check_data(cfg, ["test_dataloader"])
+    check_config(cfg, ["test_dataloader"])
     cfg.load_from = checkpoint
     weights = check_checkpoint(checkpoint)
+    check_trained_classes(cfg, "test_dataloader", weights, checkpoint)
     runner = build_runner(cfg)
     check_fit(runner.model, weights, checkpoint)
     return runner.test()

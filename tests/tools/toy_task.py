@@ -10,6 +10,8 @@ from mmengine.evaluator import BaseMetric
 from mmengine.model import BaseModel
 from torch.utils.data import Dataset
 
+from epropnp_det.evaluation.score_names import ScoreNames
+
 TOY_CONFIG = Path(__file__).with_name("toy_config.py")
 
 
@@ -64,3 +66,22 @@ class ToyMetric(BaseMetric):
 
     def compute_metrics(self, results: list[float]) -> dict[str, float]:
         return {"error": sum(results) / len(results)}
+
+
+@METRICS.register_module()
+class ScriptedMetric(BaseMetric):
+    """Gives the scores that it was told, one a validation, under the names of nuScenes' metric."""
+
+    default_prefix = "NuScenes metric"
+    score_names = ScoreNames("NuScenes/NDS", ("NuScenes/NDS", "NuScenes/mAP"), ("NuScenes/mATE",))
+
+    def __init__(self, nds: list[float]) -> None:
+        super().__init__()
+        self.nds = iter(nds)
+
+    def process(self, data_batch: dict, data_samples: list[dict]) -> None:
+        self.results.extend(data_samples)
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        nds = next(self.nds)
+        return {"NuScenes/NDS": nds, "NuScenes/mAP": nds / 2, "NuScenes/mATE": 1 - nds}

@@ -102,4 +102,4 @@ neck = dict(
     relu_before_extra_convs=True,
 )
 # Objects are smaller than in nuScenes' images, and so are the bounds between the levels.
-regress_ranges = ((-1, 24), (24, 48), (48, 96), (96, 192), (192, float("inf")))
+regress_ranges = ((-1, 24), (24, 48), (48, 96), (96, 192), (192, 1e8))

@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import torch
 from mmcv.cnn import ConvModule
-from mmdet.models.task_modules import MlvlPointGenerator
 from mmdet.utils import reduce_mean
 from mmdet3d.registry import MODELS, TASK_UTILS
 from mmengine.model import BaseModule, bias_init_with_prob
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
+from ..layers.point_generator import PointGenerator
 from ..objects import ObjectQueries
 from ..settings import TestSettings, TrainSettings
 from ..targets import ObjectSampler, SampledObjects
@@ -158,7 +158,7 @@ class FCOSEmbHead(BaseModule):
         self.conv_center = nn.Conv2d(feat_channels, 2 * self.num_centers, 1)
         self.conv_emb = ConvModule(feat_channels, emb_channels, 1, norm_cfg=norm_cfg)
 
-        self.point_generator = MlvlPointGenerator(self.strides, offset=0.5)
+        self.point_generator = PointGenerator(self.strides, offset=0.5)
         self.assigner = TASK_UTILS.build(assigner or dict(type="CenterPointAssigner"))
         self.center_target = TASK_UTILS.build(center_target or dict(type="VolumeCenter"))
         self.sampler = ObjectSampler(TrainSettings(**(train_cfg or {})).samples_per_img)

@@ -25,6 +25,8 @@ def fibonacci_sphere(num: int) -> Tensor:
 
 def standardize(x2d: Tensor) -> Tensor:
     """Points (M, N, 2) in pixels less their mean, over their deviation (at least one pixel)."""
+    if not len(x2d):
+        return x2d  # PyTorch warns of deviations of nothing
     std = x2d.std(dim=1, keepdim=True).clamp(min=1.0)
     return (x2d - x2d.mean(dim=1, keepdim=True)) / std
 

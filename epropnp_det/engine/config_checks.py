@@ -1,0 +1,154 @@
+"""What a config alone tells to be wrong, before anything is built: data and classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from mmdet3d.registry import DATASETS
+from mmengine.config import Config
+
+from ..errors import UserError
+
+
+def check_config(cfg: Config, loaders: Sequence[str]) -> None:
+    """Make sure that the data of some loaders exist and are of the classes of the model.
+
+    Args:
+        cfg: the config.
+        loaders: config keys of data loaders, for example `['train_dataloader']`.
+
+    Raises:
+        UserError: as `check_data` and `check_classes` do.
+    """
+    check_data(cfg, loaders)
+    check_classes(cfg, loaders)
+
+
+def check_data(cfg: Config, loaders: Sequence[str]) -> None:
+    """Make sure that the folders and annotation files of some data loaders exist.
+
+    Args:
+        cfg: the config.
+        loaders: config keys of data loaders; absent ones and remote paths are passed over.
+
+    Raises:
+        UserError: naming the file or folder and the config key that asks for it.
+    """
+    for key, dataset in _datasets_of(cfg, loaders):
+        if "ann_file" not in dataset:
+            continue
+        root, file = dataset.get("data_root") or "", dataset["ann_file"] or ""
+        if "://" in root + file:
+            continue
+        for name, path in (("data_root", Path(root)), ("ann_file", Path(root, file))):
+            if not path.exists():
+                raise UserError(
+                    f"{path}, which {key}.{name} names, does not exist: prepare the data with "
+                    f"tools/create_data.py or correct {key}.{name}."
+                )
+
+
+def check_classes(cfg: Config, loaders: Sequence[str]) -> None:
+    """Make sure that data sets, heads and the coder of dimensions speak of the same classes.
+
+    Otherwise a network trains in silence with the size of one class for another's.
+
+    Args:
+        cfg: the config; what it leaves to defaults is not compared.
+        loaders: config keys of data loaders; absent ones are passed over.
+
+    Raises:
+        UserError: naming the two keys that differ.
+    """
+    classes = {}
+    for key, dataset in _datasets_of(cfg, loaders):
+        found = _classes(dataset)
+        if found is not None:
+            classes[f"{key}.metainfo.classes"] = tuple(found)
+    names = list(classes)
+    for key in names[1:]:
+        if classes[key] != classes[names[0]]:
+            raise UserError(
+                f"{names[0]} is {_listed(classes[names[0]])}, but {key} is "
+                f"{_listed(classes[key])}: give all data sets the same classes in the same order."
+            )
+    counts = {key: len(classes[key]) for key in names[:1]} | dict(_model_counts(cfg.get("model")))
+    keys = list(counts)
+    for key in keys[1:]:
+        if counts[key] != counts[keys[0]]:
+            raise UserError(
+                f"{keys[0]} has {counts[keys[0]]} classes, but {key} {counts[key]}: data sets, "
+                "heads and dim_coder must agree, in number and in order."
+            )
+
+
+def check_trained_classes(cfg: Config, loader: str, checkpoint: dict, path: str | Path) -> None:
+    """Make sure that a network was trained on the classes that it is tested on.
+
+    Args:
+        cfg: the config.
+        loader: config key of the data loader.
+        checkpoint: as `check_checkpoint` returns it; one that does not tell its classes passes.
+        path: the checkpoint's file, for the message.
+
+    Raises:
+        UserError: they are others, or in another order.
+    """
+    meta = checkpoint.get("meta", {}).get("dataset_meta") or {}
+    trained = tuple(meta.get("classes") or ())
+    for key, dataset in _datasets_of(cfg, [loader]):
+        tested = tuple(_classes(dataset) or ())
+        if trained and tested and trained != tested:
+            raise UserError(
+                f"the checkpoint {path} was trained on the classes {_listed(trained)}, but "
+                f"{key}.metainfo.classes is {_listed(tested)}: test with the config that it was "
+                "trained with."
+            )
+
+
+def _classes(dataset: dict) -> Sequence[str] | None:
+    described = dataset.get("metainfo") or {}
+    if "classes" in described:
+        names = described["classes"]
+        # A string is the path of a list, which the data set will read.
+        return None if isinstance(names, str) else names
+    cls = DATASETS.get(dataset["type"]) if isinstance(dataset.get("type"), str) else None
+    return getattr(cls, "METAINFO", {}).get("classes")
+
+
+def _model_counts(model: dict | None) -> Iterator[tuple[str, int]]:
+    """Numbers of classes that the parts of a model state, with their dotted keys."""
+    key = "model"
+    while isinstance(model, dict) and "module" in model:  # test-time augmentation
+        model, key = model["module"], f"{key}.module"
+    for name in ("dense_head", "bbox_head"):
+        head = (model or {}).get(name) or {}
+        if "num_classes" in head:
+            yield f"{key}.{name}.num_classes", head["num_classes"]
+        coder = head.get("dim_coder") or {}
+        for table in ("means", "stds"):
+            if table in coder:
+                yield f"{key}.{name}.dim_coder.{table}", len(coder[table])
+
+
+def _datasets_of(cfg: Config, loaders: Sequence[str]) -> Iterator[tuple[str, dict]]:
+    for loader in loaders:
+        node = cfg.get(loader)
+        if isinstance(node, dict) and "dataset" in node:
+            yield from _datasets(node["dataset"], f"{loader}.dataset")
+
+
+def _datasets(node: dict, key: str) -> Iterator[tuple[str, dict]]:
+    """Data sets at or below a config node, wrapped ones included, with their dotted keys."""
+    if "dataset" in node:
+        yield from _datasets(node["dataset"], f"{key}.dataset")
+    elif "datasets" in node:
+        for i, child in enumerate(node["datasets"]):
+            yield from _datasets(child, f"{key}.datasets.{i}")
+    else:
+        yield key, node
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"({', '.join(names)})"

@@ -1,0 +1,25 @@
+"""Trainings of the toy task in this process."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from toy_task import TOY_CONFIG
+
+from epropnp_det.engine import EProPnPRunner
+from epropnp_det.engine.config import load_config
+
+_NUMBER = itertools.count()
+
+
+@pytest.fixture
+def toy_runner(tmp_path: Path) -> Callable[..., EProPnPRunner]:
+    """A runner of the toy task with overrides, in ``tmp_path / "work"`` if they name no other."""
+
+    def build(options: dict | None = None, resume: bool = False) -> EProPnPRunner:
+        defaults = {"work_dir": str(tmp_path / "work"), "experiment_name": f"toy{next(_NUMBER)}"}
+        cfg = load_config(TOY_CONFIG, {**defaults, "resume": resume, **(options or {})})
+        return EProPnPRunner.from_cfg(cfg)
+
+    return build
