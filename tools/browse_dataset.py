@@ -8,14 +8,18 @@ Pictures that are there already are passed over, so an interrupted run goes on w
 import argparse
 from pathlib import Path
 
-from epropnp_det.errors import exit_on_user_error
-from epropnp_det.visualization.browse import browse, info_file_of_split
+from epropnp_det.command_line import (
+    ToolParser,
+    answering,
+    check_file,
+    check_folder,
+    check_output_folder,
+    positive,
+)
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument(
         "info_file", nargs="?", help="info file (default: that of --split in --root)"
     )
@@ -23,7 +27,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--split", default="val", help="train, val or test (default: %(default)s)")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the pictures")
     parser.add_argument("--start", type=int, default=0, help="first keyframe (default: 0)")
-    parser.add_argument("--num", type=int, help="how many keyframes (default: all)")
+    parser.add_argument("--num", type=positive, help="how many keyframes (default: all)")
     parser.add_argument("--overwrite", action="store_true", help="draw again what is there")
     args = parser.parse_args()
     if args.info_file is None and args.root is None:
@@ -31,13 +35,23 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
+def draw(args: argparse.Namespace) -> int:
+    if args.info_file is not None:
+        check_file(args.info_file, "info file")
+    if args.root is not None:
+        check_folder(args.root, "dataroot")
+    check_output_folder(args.out, "--out")
+    from epropnp_det.visualization.browse import browse, info_file_of_split
+
+    info_file = args.info_file or info_file_of_split(args.root, args.split)
+    root = args.root or Path(info_file).parent
+    return browse(info_file, root, args.out, args.start, args.num, args.overwrite)
+
+
 def main() -> None:
     args = parse_args()
-    with exit_on_user_error():
-        info_file = args.info_file or info_file_of_split(args.root, args.split)
-        root = args.root or Path(info_file).parent
-        drawn = browse(info_file, root, args.out, args.start, args.num, args.overwrite)
-    print(f"{args.out}: {drawn} pictures drawn")
+    with answering("pictures that are drawn stay; run the same command again to go on"):
+        print(f"{args.out}: {draw(args)} pictures drawn")
 
 
 if __name__ == "__main__":

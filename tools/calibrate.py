@@ -10,44 +10,52 @@ import argparse
 import json
 from pathlib import Path
 
-from mmengine.config import DictAction
-from mmengine.runner import Runner
-from tqdm import tqdm
-
-from epropnp_det.apis import EProPnPDet3DInferencer
-from epropnp_det.engine.cli import user_errors
-from epropnp_det.engine.config import check_data, load_config
-from epropnp_det.errors import UserError
-from epropnp_det.evaluation.calibration import Coverage
-from epropnp_det.evaluation.detection_calibration import (
-    coverage_table,
-    detection_levels,
-    predictions,
+from epropnp_det.command_line import (
+    ToolParser,
+    add_cfg_options,
+    answering,
+    check_file,
+    check_output_folder,
+    positive,
+    score,
 )
-from epropnp_det.evaluation.reliability_plot import save_reliability_curves
-from epropnp_det.whole_file import whole_file
+from epropnp_det.errors import UserError
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument("config", help="config file")
     parser.add_argument("checkpoint", help="checkpoint file")
     parser.add_argument(
         "--out", default="work_dirs/calibration", metavar="DIR", help="default: %(default)s"
     )
-    parser.add_argument("--mc-samples", type=int, help="pose samples (default: the config's)")
-    parser.add_argument("--score-thr", type=float, default=0.0, help="lowest score of a detection")
+    parser.add_argument("--mc-samples", type=positive, help="pose samples (default: the config's)")
+    parser.add_argument("--score-thr", type=score, default=0.0, help="lowest score of a detection")
     parser.add_argument("--device", help="such as cpu or cuda (default: a GPU where there is one)")
-    parser.add_argument(
-        "--cfg-options", nargs="+", action=DictAction, help="overrides of the config as key=value"
-    )
+    add_cfg_options(parser)
     return parser.parse_args()
 
 
 def calibrate(args: argparse.Namespace) -> str:
     """Write the results and return the table."""
+    check_file(args.config, "config")
+    check_file(args.checkpoint, "checkpoint")
+    check_output_folder(args.out, "--out")
+    from tqdm import tqdm
+
+    from epropnp_det.apis import EProPnPDet3DInferencer
+    from epropnp_det.engine import EProPnPRunner
+    from epropnp_det.engine.config import load_config
+    from epropnp_det.engine.config_checks import check_config
+    from epropnp_det.evaluation.calibration import Coverage
+    from epropnp_det.evaluation.detection_calibration import (
+        coverage_table,
+        detection_levels,
+        predictions,
+    )
+    from epropnp_det.evaluation.reliability_plot import save_reliability_curves
+    from epropnp_det.whole_file import whole_file
+
     cfg = load_config(args.config, args.cfg_options)
     if cfg.get("val_dataloader") is None:
         raise UserError(f"{args.config} has no val_dataloader: name a config with validation.")
@@ -55,9 +63,9 @@ def calibrate(args: argparse.Namespace) -> str:
     if args.mc_samples is not None:
         options["mc_samples"] = args.mc_samples
     cfg.merge_from_dict({f"model.test_cfg.{key}": value for key, value in options.items()})
-    check_data(cfg, ["val_dataloader"])
+    check_config(cfg, ["val_dataloader"])
     model = EProPnPDet3DInferencer(cfg, args.checkpoint, args.device).model
-    loader = Runner.build_dataloader(cfg.val_dataloader, seed=0)
+    loader = EProPnPRunner.build_dataloader(cfg.val_dataloader, seed=0)
     with tqdm(loader, unit="batch") as batches:
         found = predictions(model, batches)
         levels, num_objects = detection_levels(model.bbox_head, found, args.score_thr)
@@ -78,9 +86,9 @@ def calibrate(args: argparse.Namespace) -> str:
 
 def main() -> None:
     args = parse_args()
-    with user_errors():
+    with answering("nothing was written; run the same command again"):
         table = calibrate(args)
-    print(f"{table}\n{args.out}: calibration.png, calibration.json")
+        print(f"{table}\n{args.out}: calibration.png, calibration.json")
 
 
 if __name__ == "__main__":

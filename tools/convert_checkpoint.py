@@ -3,15 +3,14 @@
 import argparse
 from pathlib import Path
 
-from epropnp_det.engine.cli import user_errors
-from epropnp_det.zoo.convert import convert_checkpoint
+from epropnp_det.command_line import ToolParser, answering, check_file, check_output_file
 from epropnp_det.zoo.models import MODELS
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ToolParser(__doc__)
     parser.add_argument("source", metavar="SRC", help="published checkpoint")
     parser.add_argument("target", metavar="DST", help="checkpoint to write")
     parser.add_argument(
@@ -20,15 +19,23 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> None:
-    args = parse_args()
-    with user_errors():
-        done = convert_checkpoint(args.source, args.target, ROOT, args.model)
+def convert(args: argparse.Namespace) -> None:
+    check_file(args.source, "checkpoint")
+    check_output_file(args.target, "DST")
+    from epropnp_det.zoo.convert import convert_checkpoint
+
+    done = convert_checkpoint(args.source, args.target, ROOT, args.model)
     print(
         f"{args.target}: {done.num_converted} tensors of {done.model.name}, for {done.model.config}"
     )
     if done.dropped:
         print("left out, since the network does not use them:", *done.dropped)
+
+
+def main() -> None:
+    args = parse_args()
+    with answering(f"{args.target} was not written; run the same command again"):
+        convert(args)
 
 
 if __name__ == "__main__":

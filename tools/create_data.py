@@ -3,22 +3,27 @@
 import argparse
 import os
 
-from epropnp_det.datasets.kitti_prepare import create_kitti_infos
-from epropnp_det.datasets.nuscenes_prepare import SPLITS, create_nuscenes_infos
-from epropnp_det.errors import exit_on_user_error
+from epropnp_det.command_line import (
+    ToolParser,
+    add_nuscenes_version,
+    answering,
+    check_folder,
+    check_output_folder,
+    positive,
+)
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ToolParser(__doc__)
     datasets = parser.add_subparsers(dest="dataset", required=True)
     nuscenes = datasets.add_parser(
         "nuscenes", formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     nuscenes.add_argument("--root", required=True, help="the nuScenes folder")
-    nuscenes.add_argument("--version", required=True, choices=list(SPLITS))
+    add_nuscenes_version(nuscenes, required=True)
     nuscenes.add_argument("--out-dir", help="where the info files go; the root when absent")
-    nuscenes.add_argument("--workers", type=int, default=os.cpu_count(), help="processes")
-    nuscenes.add_argument("--max-sweeps", type=int, default=10, help="LiDAR sweeps a keyframe")
+    nuscenes.add_argument("--workers", type=positive, default=os.cpu_count(), help="processes")
+    nuscenes.add_argument("--max-sweeps", type=positive, default=10, help="LiDAR sweeps a keyframe")
     nuscenes.add_argument("--info-prefix", default="nuscenes", help="first part of the file names")
     kitti = datasets.add_parser("kitti", formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     kitti.add_argument("--root", required=True, help="the KITTI folder, with lists in ImageSets")
@@ -29,9 +34,15 @@ def parse_args() -> argparse.Namespace:
 
 def create(args: argparse.Namespace) -> list[str]:
     """Write the files and return a line on each."""
+    check_folder(args.root, "dataset folder")
+    check_output_folder(args.out_dir or args.root, "--out-dir")
     if args.dataset == "kitti":
+        from epropnp_det.datasets.kitti_prepare import create_kitti_infos
+
         written = create_kitti_infos(args.root, args.out_dir, args.info_prefix)
         return [f"{count} images -> {path}" for path, count in written.items()]
+    from epropnp_det.datasets.nuscenes_prepare import create_nuscenes_infos
+
     summaries = create_nuscenes_infos(
         args.root, args.version, args.out_dir, args.workers, args.max_sweeps, args.info_prefix
     )
@@ -40,9 +51,8 @@ def create(args: argparse.Namespace) -> list[str]:
 
 def main() -> None:
     args = parse_args()
-    with exit_on_user_error():
-        lines = create(args)
-    print(*lines, sep="\n")
+    with answering("info files that are there are whole; run the same command again"):
+        print(*create(args), sep="\n")
 
 
 if __name__ == "__main__":

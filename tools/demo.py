@@ -9,17 +9,19 @@ import argparse
 import json
 import shlex
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nuscenes import NuScenes
-
-from epropnp_det.errors import UserError, exit_on_user_error
-from epropnp_det.visualization import save_overview
+from epropnp_det.command_line import (
+    ToolParser,
+    answering,
+    check_output_folder,
+    run_tool,
+)
+from epropnp_det.errors import UserError
 from epropnp_det.whole_file import whole_file
 
 REPO = Path(__file__).resolve().parents[1]
@@ -34,9 +36,7 @@ MIN_SCORE = 0.3
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument("--quick", action="store_true", help="a tiny dataset and a single epoch")
     return parser.parse_args()
 
@@ -80,7 +80,7 @@ class Steps:
         command = [sys.executable, *map(str, arguments)]
 
         def action() -> None:
-            if subprocess.run(command).returncode:
+            if run_tool(command):
                 raise UserError(f"step '{name}' failed; its command was: {shlex.join(command)}")
 
         self.run(name, action, shlex.join(command), outdates)
@@ -126,6 +126,10 @@ class Tested:
         return f"NDS {summary['nd_score']:.4f}, mAP {summary['mean_ap']:.4f}"
 
     def _draw(self) -> None:
+        from nuscenes import NuScenes
+
+        from epropnp_det.visualization import save_overview
+
         results = json.loads(self.submission.read_text())["results"]
         sample, detections = list(results.items())[-2:][0]
         nusc = NuScenes(VERSION, str(DATA), verbose=False)
@@ -173,7 +177,8 @@ def report(train: Path, shipped: Tested, trained: Tested) -> None:
 
 def main() -> None:
     args = parse_args()
-    with exit_on_user_error():
+    with answering("say `make demo` again to go on"):
+        check_output_folder(ROOT, "another current folder")
         demo(args.quick)
 
 

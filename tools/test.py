@@ -2,28 +2,30 @@
 
 import argparse
 
-from matplotlib import pyplot
-from matplotlib.backends import BackendFilter, backend_registry
-from mmengine.config import Config
-
-from epropnp_det.engine.cli import run_config, runner_parser, user_errors
-from epropnp_det.engine.launch import process_group
-from epropnp_det.engine.testing import run_test, use_tta
+from epropnp_det.command_line import (
+    ToolParser,
+    add_runner_arguments,
+    answering,
+    check_file,
+    check_output_folder,
+    score,
+)
 from epropnp_det.errors import UserError
 
 
 def parse_args() -> argparse.Namespace:
-    parser = runner_parser(__doc__)
+    parser = ToolParser(__doc__)
+    add_runner_arguments(parser)
     parser.add_argument("checkpoint", help="checkpoint file")
     parser.add_argument("--show", action="store_true", help="show predictions in a window")
     parser.add_argument("--show-dir", help="folder for painted images")
-    parser.add_argument("--score-thr", type=float, default=0.1, help="lowest score that is painted")
+    parser.add_argument("--score-thr", type=score, default=0.1, help="lowest score that is painted")
     parser.add_argument("--wait-time", type=float, default=2, help="seconds between shown images")
     parser.add_argument("--tta", action="store_true", help="test-time augmentation")
     return parser.parse_args()
 
 
-def paint(cfg: Config, args: argparse.Namespace) -> None:
+def paint(cfg: dict, args: argparse.Namespace) -> None:
     hook = cfg.get("default_hooks", {}).get("visualization")
     if hook is None:
         raise UserError(
@@ -33,27 +35,45 @@ def paint(cfg: Config, args: argparse.Namespace) -> None:
         )
     hook.update(draw=True, score_thr=args.score_thr, vis_task="mono_det")
     if args.show:
-        windows = backend_registry.list_builtin(BackendFilter.INTERACTIVE)
-        if pyplot.get_backend() not in windows:
-            raise UserError(
-                f"--show needs a window, and matplotlib's backend here is {pyplot.get_backend()}: "
-                "paint into a folder with --show-dir in its place."
-            )
+        check_window()
         hook.update(show=True, wait_time=args.wait_time)
     if args.show_dir:
         hook.update(test_out_dir=args.show_dir)
 
 
+def check_window() -> None:
+    from matplotlib import pyplot
+    from matplotlib.backends import BackendFilter, backend_registry
+
+    if pyplot.get_backend() not in backend_registry.list_builtin(BackendFilter.INTERACTIVE):
+        raise UserError(
+            f"--show needs a window, and matplotlib's backend here is {pyplot.get_backend()}: "
+            "paint into a folder with --show-dir in its place."
+        )
+
+
+def test(args: argparse.Namespace) -> None:
+    check_file(args.config, "config")
+    check_file(args.checkpoint, "checkpoint")
+    if args.show_dir:
+        check_output_folder(args.show_dir, "--show-dir")
+    from epropnp_det.engine.cli import run_config
+    from epropnp_det.engine.launch import process_group
+    from epropnp_det.engine.testing import run_test, use_tta
+
+    cfg = run_config(args)
+    if args.show or args.show_dir:
+        paint(cfg, args)
+    if args.tta:
+        use_tta(cfg)
+    with process_group(cfg):
+        run_test(cfg, args.checkpoint)
+
+
 def main() -> None:
     args = parse_args()
-    with user_errors():
-        cfg = run_config(args)
-        if args.show or args.show_dir:
-            paint(cfg, args)
-        if args.tta:
-            use_tta(cfg)
-        with process_group(cfg):
-            run_test(cfg, args.checkpoint)
+    with answering("nothing was evaluated; run the same command again"):
+        test(args)
 
 
 if __name__ == "__main__":

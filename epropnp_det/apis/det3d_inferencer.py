@@ -18,6 +18,7 @@ from torch import nn
 from tqdm import tqdm
 
 from .. import register_all_modules
+from ..command_line import check_output_folder
 from ..engine.checkpoint import check_checkpoint, check_fit
 from ..engine.config import load_config
 from ..errors import UserError
@@ -84,6 +85,7 @@ class EProPnPDet3DInferencer(MonoDet3DInferencer):
         out_dir: str | Path | None = None,
         pictures: bool = True,
         return_datasamples: bool = False,
+        overwrite: bool = False,
     ) -> dict[str, list]:
         """Detect objects.
 
@@ -102,6 +104,7 @@ class EProPnPDet3DInferencer(MonoDet3DInferencer):
                 ``pictures``; nothing is written when None.
             pictures: draw pictures.
             return_datasamples: return what the network gives in place of plain entries.
+            overwrite: replace a ``predictions.json`` of other images.
 
         Returns:
             ``predictions``: of each image its entry of
@@ -109,13 +112,18 @@ class EProPnPDet3DInferencer(MonoDet3DInferencer):
             ``visualization``: paths of the pictures.
 
         Raises:
-            UserError: an input is missing or unreadable, or a camera matrix cannot be right.
+            UserError: an input is missing or unreadable, a camera matrix cannot be right,
+                ``out_dir`` cannot be written to or holds predictions of other images.
         """
         if batch_size < 1:
             raise UserError(f"the batch size is {batch_size}: give at least 1.")
         if isinstance(inputs, dict):
             inputs, cam2img = inputs["img"], inputs.get("infos", cam2img)
         images = gather(inputs, cam2img, data_root, cameras, samples)
+        if out_dir is not None:
+            check_output_folder(out_dir, "another out_dir")
+            if not overwrite:
+                _check_same_images(Path(out_dir, "predictions.json"), images)
         entries, data_samples, drawn = [], [], []
         with tqdm(total=len(images), unit="image", disable=not self.show_progress) as bar:
             for image, sample in self._detect(images, batch_size):
@@ -170,6 +178,30 @@ class EProPnPDet3DInferencer(MonoDet3DInferencer):
 
     def _init_visualizer(self, cfg: Config) -> None:
         """None: :func:`~epropnp_det.apis.pictures.save_picture` draws on the stored image."""
+
+
+def _check_same_images(path: Path, images: Sequence[CameraImage]) -> None:
+    """Leave predictions of other images alone.
+
+    Raises:
+        UserError: the file there is of others, or of something else.
+    """
+    if not path.exists():
+        return
+    wanted = [(image.path, image.source) for image in images]
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))["images"]
+        same = all(
+            each["path"] == name and source.items() <= each.items()
+            for each, (name, source) in zip(found, wanted, strict=True)
+        )
+    except (KeyError, TypeError, ValueError):
+        same = False
+    if not same:
+        raise UserError(
+            f"{path} holds predictions of other images: name another folder, or replace them with "
+            "--overwrite (overwrite=True)."
+        )
 
 
 def _check_device(device: str | None) -> None:
