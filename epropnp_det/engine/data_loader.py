@@ -20,13 +20,20 @@ _SHARED_MEMORY = Path("/dev/shm")
 # From here on nobody's workers fill it.
 _PLENTY = 1 << 33
 
-# What may differ between data sets that are trained on together: where they come from.
-_ORIGIN = ["categories", "dataset", "date", "info_version", "scenes", "split", "version"]
-
 _MEND = (
     "look at the classes of its metainfo, its filters (filter_empty_gt, use_valid_flag, "
     "min_visibility) and its annotation file."
 )
+
+
+class _AllButClasses(list):
+    """What may differ between data sets that are trained on together: whatever else describes them.
+
+    mmengine asks of each key of their ``metainfo`` whether it is in this list.
+    """
+
+    def __contains__(self, key: str) -> bool:
+        return key != "classes"
 
 
 def mend_loader(loader: dict) -> dict:
@@ -58,7 +65,7 @@ def _with_any_origin(dataset: dict) -> dict:
             for each in dataset["datasets"]
         ]
         if str(dataset.get("type")).endswith("ConcatDataset"):
-            dataset.setdefault("ignore_keys", _ORIGIN)
+            dataset.setdefault("ignore_keys", _AllButClasses())
     return dataset
 
 

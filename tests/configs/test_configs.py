@@ -161,3 +161,15 @@ def test_points_reach_the_model(shrunk):
             flips.add(sample.flip)
             num_points += len(xyz)
     assert flips == {False, True} and num_points > 100
+
+
+@pytest.mark.parametrize("size", ["small", "full"])
+@pytest.mark.parametrize("path", sorted(FOLDER.parent.glob("[a-z]*/*.py")), ids=lambda p: p.stem)
+def test_written_config_is_the_same(path, size, tmp_path, monkeypatch):
+    """A run leaves its config in the work folder, for the test and for others."""
+    monkeypatch.setenv("LEARNING_SIZE", size)
+    cfg = load_config(path)
+    cfg.dump(tmp_path / path.name)
+    assert load_config(tmp_path / path.name).to_dict() == cfg.to_dict()
+    # Read by the stock scripts, too.
+    assert Config.fromfile(tmp_path / path.name).to_dict() == cfg.to_dict()

@@ -1,6 +1,7 @@
 """Training on a few frames in KITTI's layout, then validation and flip test, as the scripts run."""
 
 import math
+from pathlib import Path
 
 import pytest
 from kitti_layout import CLASSES, write_kitti
@@ -8,6 +9,7 @@ from mmengine import Config, ConfigDict
 from mmengine.runner import Runner
 
 from epropnp_det.datasets import create_kitti_infos
+from epropnp_det.engine import EProPnPRunner
 from epropnp_det.engine.config import load_config
 
 CONFIG = "configs/epropnp_det/epropnp-det-v2_r101-dcn_fpn_4xb3-12e_kitti-mono3d.py"
@@ -30,6 +32,7 @@ def config(repo_root, narrow, tmp_path, monkeypatch) -> Config:
         "model.test_cfg.score_thr": 0.0,
         "model.test_cfg.max_per_img": 3,
         "default_hooks.logger.interval": 1,
+        "default_hooks.checkpoint.save_best": "auto",
         **{f"{loader}.num_workers": 0 for loader in loaders},
         **{f"{loader}.persistent_workers": False for loader in loaders},
     }
@@ -37,7 +40,7 @@ def config(repo_root, narrow, tmp_path, monkeypatch) -> Config:
 
 
 def test_training_and_tests(config):
-    runner = Runner.from_cfg(config)
+    runner = EProPnPRunner.from_cfg(config)
     runner.train()
     logged = {key: value.current() for key, value in runner.message_hub.log_scalars.items()}
     losses = {key: value for key, value in logged.items() if key.startswith("train/loss_")}
@@ -48,6 +51,12 @@ def test_training_and_tests(config):
     name = "val/Kitti metric/pred_instances_3d/KITTI/{}_3D_AP40_{}_strict"
     for which in CLASSES:
         assert all(0 <= logged[name.format(which, level)] <= 100 for level in LEVELS)
+    (metric,) = runner.val_evaluator.metrics
+    names = metric.score_names.with_prefix(f"val/{metric.prefix}")
+    assert set(names.higher) <= logged.keys() and names.main in names.higher
+    assert not names.lower
+    best = [path.name for path in Path(runner.work_dir).glob("best_*")]
+    assert best in ([], ["best_Overall_3D_AP40_moderate_epoch_1.pth"])
 
     config.test_dataloader.dataset.pipeline = config.tta_pipeline
     config.model = ConfigDict(**config.tta_model, module=config.model)

@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from mmdet3d.registry import DATASETS, MODELS
 from random_network import save_camera, save_images, save_random_weights
 
 from epropnp_det.engine.config import load_config
+from epropnp_det.engine.config_checks import check_classes
 
+FLAGSHIP = "epropnp-det-v2_r101-dcn_fpn_4xb3-12e_nus-mono3d.py"
 REPO = Path(__file__).resolve().parents[2]
 PAGES = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
 LANGUAGES = {"shell", "python", "text", "bibtex", "{eval-rst}", "{toctree}"}
@@ -26,6 +29,7 @@ BUILT_IN = {"export", "source"}  # the shell's own
 PYTHON = ("python", "torchrun")
 
 DEMO = "tests/tools/test_demo.py::"
+TRAIN = "tests/tools/test_train_and_test.py::"
 INFER = "tests/tools/test_infer.py::test_folder_in_a_batch"
 SUBMISSION = "tests/tools/test_make_submission.py::"
 OWN_DATA = "tests/examples/test_custom_data.py::test_the_commands_of_the_page"
@@ -72,6 +76,7 @@ RUN_BY = {
         "--resume": DEMO + "test_killed_training_goes_on",
         "--cfg-options": DEMO + "test_killed_training_goes_on",
         "--launcher": DEMO + "test_two_processes_train_and_test_like_one",
+        "--auto-scale-lr": TRAIN + "test_accumulated_steps_scale_the_rate",
     },
     "tools/test.py": {
         "": DEMO + "test_stock_scripts_run_our_config",
@@ -242,10 +247,28 @@ def in_a_users_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+def read_as_config(code: str) -> None:
+    """A config, or what is written into one that is based on the flagship's."""
+    folder = REPO / "configs/epropnp_det"
+    if not code.startswith("_base_"):
+        code = f"_base_ = './{FLAGSHIP}'\n{code}"
+    Path("example.py").write_text(code.replace("./", f"{folder}/", 1))
+    cfg = load_config("example.py")
+    loaders = ["train_dataloader", "val_dataloader", "test_dataloader"]
+    check_classes(cfg, loaders)
+    for loader in loaders:
+        for dataset in cfg[loader].dataset.get("datasets", [cfg[loader].dataset]):
+            assert DATASETS.get(dataset.type) is not None
+    assert MODELS.build(cfg.model).bbox_head.num_classes == cfg.model.dense_head.num_classes
+
+
 @pytest.mark.parametrize(
     ("page", "code"), blocks("python"), ids=[page for page, _ in blocks("python")]
 )
 def test_python_examples_run(page, code, in_a_users_folder):
+    if "_base_" in code:
+        read_as_config(code)
+        return
     if not code.startswith(">>> "):
         exec(compile(code, page, "exec"), {})
         return

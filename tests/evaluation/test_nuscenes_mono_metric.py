@@ -286,6 +286,52 @@ def test_format_only_without_annotations(unannotated_root, tmp_path):
     assert len(submitted(folder)[f"{scene}-0"]) == len(unannotated_root.truth[f"{scene}-0"])
 
 
+def before_the_first_image(root, scene=VAL, **settings):
+    """What mmengine does when it builds the loop."""
+    return build(root.root, root.ann_file(scene), **settings)
+
+
+def test_wrong_split_is_said_before_the_first_image(tiny_root):
+    with pytest.raises(UserError, match="does not have 2 of the evaluated samples"):
+        before_the_first_image(tiny_root, eval_set="mini_train")
+    for name in ("scene", "sample"):
+        table = tiny_root.root / "v1.0-mini" / f"{name}.json"
+        rows = json.loads(table.read_text())
+        table.write_text(json.dumps([row for row in rows if VAL not in json.dumps(row)]))
+    with pytest.raises(UserError, match=r"no scene of split mini_val: .*\(mini_train\)"):
+        before_the_first_image(tiny_root)
+    (tiny_root.root / "v1.0-mini" / "scene.json").write_text("[")
+    with pytest.raises(UserError, match="scene.json is not valid JSON"):
+        before_the_first_image(tiny_root)
+
+
+def test_names_of_the_scores_are_those_that_come(tiny_root):
+    names = before_the_first_image(tiny_root).score_names.with_prefix("NuScenes metric")
+    scores = evaluate(tiny_root)
+    assert {*names.higher, *names.lower} == {f"{PREFIX}/{key}" for key in scores}
+    assert names.main == f"{PREFIX}/NDS"
+
+
+def test_a_part_of_the_classes_is_said(tiny_root, as_prediction, monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        "epropnp_det.evaluation.nuscenes_mono_metric.print_log", lambda text, *_: said.append(text)
+    )
+    samples = tiny_root.data_samples(VAL)
+    for sample in samples:
+        found = sample["pred_instances_3d"]
+        cars = found["labels_3d"] == 0
+        sample["pred_instances_3d"] = {key: value[cars] for key, value in found.items()}
+    whole = before_the_first_image(tiny_root)
+    run(whole, samples)
+    assert not [text for text in said if "classes" in text]
+    part = before_the_first_image(tiny_root)
+    part.dataset_meta = {"classes": ("car", "pedestrian")}
+    assert run(part, samples)["mAP"] == pytest.approx(0.1)
+    (text,) = [text for text in said if "classes" in text]
+    assert "10 classes of nuScenes, of which 8 are not" in text and "alone mAP is 0.5000" in text
+
+
 def test_split_without_any_annotated_object(tiny_root):
     table = tiny_root.root / "v1.0-mini" / "sample_annotation.json"
     kept = [r for r in json.loads(table.read_text()) if not r["sample_token"].startswith(VAL)]

@@ -88,3 +88,23 @@ def test_stock_scripts_need_custom_imports_alone(
     for done in tested:
         assert done.returncode == 0, done.stderr
         assert printed_error(done.stdout) == pytest.approx(last_error(toy_training), abs=1e-4)
+
+
+def test_accumulated_steps_scale_the_rate(run_script, repo_root, tmp_path):
+    options = ["auto_scale_lr.base_batch_size=12", "optim_wrapper.accumulative_counts=4"]
+    done = run_script(
+        tmp_path,
+        *(repo_root / "tools/train.py", TOY_CONFIG, "--work-dir", "work", "--auto-scale-lr"),
+        *("--cfg-options", *options, "train_cfg.max_epochs=1"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"lr: {0.05 * 2 * 4 / 12:.4e}" in done.stdout
+    assert "count steps, not updates" in done.stdout
+
+
+def test_written_config_tests_the_checkpoint(run_script, repo_root, toy_training, tmp_path):
+    written = toy_training / "toy_config.py"
+    checkpoint = toy_training / "epoch_3.pth"
+    done = run_script(tmp_path, repo_root / "tools/test.py", written, checkpoint)
+    assert done.returncode == 0, done.stderr
+    assert printed_error(done.stdout) == pytest.approx(last_error(toy_training), abs=1e-4)
