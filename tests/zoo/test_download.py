@@ -1,89 +1,21 @@
 """Downloads from a server of this machine that misbehaves on demand."""
 
 import hashlib
-import re
-import socket
 import threading
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.request import Request
 
 import pytest
+from file_server import CONTENT, Behaviour, serving, unused_port
 
 from epropnp_det.errors import UserError
 from epropnp_det.zoo.download import RemoteFile, _KnownHosts, download
 
-CONTENT = bytes(range(256)) * 4096
-
-
-@dataclass
-class Behaviour:
-    """What the server does, and the Range headers that it has seen."""
-
-    content: bytes = CONTENT
-    ranges: bool = True
-    stops_after: int | None = None
-    location: str | None = None
-    seen: list[str | None] = field(default_factory=list)
-
-
-class Handler(BaseHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-    def do_GET(self):
-        behaviour, asked = self.server.behaviour, self.headers["Range"]
-        behaviour.seen.append(asked)
-        if self.path == "/silent":
-            self.server.stopped.wait()
-            return
-        if self.path == "/absent":
-            self.send_error(404)
-        elif self.path == "/moved":
-            self.send_response(302)
-            self.send_header("Location", behaviour.location)
-            self.end_headers()
-        elif self.path == "/endless":
-            self.send_response(200)
-            self.end_headers()
-            while not self.server.stopped.is_set():
-                self.wfile.write(CONTENT)
-        else:
-            self.send_content(behaviour, asked)
-
-    def send_content(self, behaviour, asked):
-        body = behaviour.content
-        if asked and behaviour.ranges:
-            start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1])
-            self.send_response(206)
-            self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
-            body = body[start:]
-        else:
-            self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body[: behaviour.stops_after])
-
-
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_):
-        """A client that hangs up is what some tests want."""
-
 
 @pytest.fixture
 def server():
-    server = Server(("127.0.0.1", 0), Handler)
-    server.behaviour, server.stopped = Behaviour(), threading.Event()
-    thread = threading.Thread(target=server.serve_forever, kwargs=dict(poll_interval=0.01))
-    thread.start()
-    yield server
-    server.stopped.set()
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving() as server:
+        yield server
 
 
 @pytest.fixture
@@ -96,8 +28,8 @@ def file(server):
     """Describe a path of the server as the index would."""
 
     def describe(path: str = "file", content: bytes = CONTENT, **others) -> RemoteFile:
-        url = f"http://127.0.0.1:{server.server_port}/{path}"
-        return RemoteFile(url, len(content), hashlib.sha256(content).hexdigest(), **others)
+        checksum = hashlib.sha256(content).hexdigest()
+        return RemoteFile(server.url(path), len(content), checksum, **others)
 
     return describe
 
@@ -112,13 +44,14 @@ def part(path: Path) -> Path:
 
 
 def left(path: Path) -> list[str]:
-    return sorted(x.name for x in path.parent.iterdir())
+    """What lies in the folder, but for the lock that a failure leaves."""
+    return sorted(x.name for x in path.parent.iterdir() if x.suffix != ".lock")
 
 
 def test_file_arrives_whole_with_progress(file, path, capsys):
     download(file(), path)
     assert path.read_bytes() == CONTENT
-    assert left(path) == ["weights.pth"]
+    assert [x.name for x in path.parent.iterdir()] == ["weights.pth"]
     assert "100%" in capsys.readouterr().err
 
 
@@ -147,7 +80,7 @@ def test_whole_part_is_not_fetched_again(file, path, behaviour):
 def test_part_of_another_file(file, path, rest):
     path.parent.mkdir()
     part(path).write_bytes(rest)
-    with pytest.raises(UserError, match="another SHA-256"):
+    with pytest.raises(UserError, match="does not have the sha256"):
         download(file(), path)
     assert left(path) == []
     download(file(), path)
@@ -164,7 +97,9 @@ def test_part_that_is_too_long_is_dropped(file, path, behaviour):
 
 def test_corrupted_file_is_removed(file, path, behaviour):
     behaviour.content = CONTENT[:-1] + b"x"
-    with pytest.raises(UserError, match="another SHA-256 than the index says and was removed"):
+    with pytest.raises(
+        UserError, match="does not have the sha256 [0-9a-f]{64} that is known of it and was removed"
+    ):
         download(file(), path)
     assert left(path) == []
 
@@ -207,17 +142,11 @@ def test_redirect_must_stay_encrypted():
         handler.redirect_request(*arguments, "http://host/other")
 
 
-def unused_port() -> int:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        return unused.getsockname()[1]
-
-
 @pytest.mark.parametrize("case", ["absent", "silent", "offline"])
 def test_unreachable_file_can_be_put_there_by_hand(file, path, case):
     remote = file(case)
     if case == "offline":
-        remote = RemoteFile(f"http://127.0.0.1:{unused_port()}/file", remote.size, remote.sha256)
+        remote = RemoteFile(f"http://127.0.0.1:{unused_port()}/file", remote.size, remote.checksum)
     reason = dict(absent="404", silent="timed out", offline="refused")[case]
     with pytest.raises(UserError, match=f"{reason}.*put it at {path} and run this again") as error:
         download(remote, path, timeout=0.2)
@@ -234,3 +163,115 @@ def test_file_put_there_is_verified(file, path, behaviour):
             download(file(), path)
         assert path.read_bytes() == wrong
     assert behaviour.seen == []
+
+
+@pytest.fixture
+def named(server):
+    """Describe a path of the server by its name alone, which may carry a checksum."""
+
+    def describe(name: str = "weights-{}.pth", content: bytes = CONTENT) -> RemoteFile:
+        return RemoteFile.at(server.url(name.format(hashlib.sha256(content).hexdigest()[:8])))
+
+    return describe
+
+
+@pytest.mark.parametrize(
+    ("name", "checksum"),
+    [
+        ("resnet101-63fe2227.pth", "63fe2227"),
+        ("shufflenetv2_x1-5666bf0f80.pth", "5666bf0f80"),
+        ("r50_8xb32-in1k_20210831-ea4938fc.pth?download=1", "ea4938fc"),
+        ("swin_tiny_patch4_window7_224.pth", ""),
+        ("model-0.5.pth", ""),
+        ("trained-20210831.pth", ""),
+    ],
+)
+def test_checksum_in_the_name(name, checksum):
+    file = RemoteFile.at(f"https://host/folder-63fe2227.d/{name}")
+    assert (file.checksum, file.name) == (checksum, name.split("?")[0])
+
+
+def test_checksum_of_the_name_is_checked(named, path, behaviour, capsys):
+    download(named(), path)
+    assert path.read_bytes() == CONTENT
+    assert "verified" not in capsys.readouterr().out
+    path.unlink()
+    behaviour.content = CONTENT[:-1] + b"x"
+    with pytest.raises(UserError, match="does not have the sha256"):
+        download(named(), path)
+    assert left(path) == []
+    path.write_bytes(behaviour.content)
+    with pytest.raises(UserError, match=f"{path} is not the file.*delete it"):
+        download(named(), path)
+
+
+def test_file_of_unknown_checksum_is_told(named, path, capsys):
+    download(named("weights.pth"), path)
+    assert path.read_bytes() == CONTENT
+    said = capsys.readouterr().out
+    assert "could not be verified" in said and hashlib.sha256(CONTENT).hexdigest() in said
+    download(named("weights.pth"), path)
+    assert not capsys.readouterr().out
+
+
+def test_other_algorithm(file, path):
+    checksum = hashlib.sha384(CONTENT).hexdigest()
+    download(RemoteFile(file().url, len(CONTENT), checksum, algorithm="sha384"), path)
+    assert path.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("name", ["weights-{}.pth", "weights.pth"], ids=["checksum", "no checksum"])
+def test_interrupted_transfer_of_unknown_size(named, path, behaviour, name):
+    behaviour.stops_after = 100_000
+    with pytest.raises(UserError, match="stopped after 100000 of 1048576 bytes"):
+        download(named(name), path)
+    assert left(path) == ["weights.pth.part"]
+    behaviour.stops_after = None
+    download(named(name), path)
+    assert path.read_bytes() == CONTENT
+    # Two pieces are put together only where a checksum tells that they belong together.
+    assert behaviour.seen == [None, "bytes=100000-" if "{}" in name else None]
+
+
+def test_whole_part_of_unknown_size_is_not_fetched_again(named, path, behaviour):
+    path.parent.mkdir()
+    part(path).write_bytes(CONTENT)
+    download(named(), path)
+    assert path.read_bytes() == CONTENT and behaviour.seen == []
+
+
+def test_part_that_is_longer_than_a_file_of_unknown_size(named, path, behaviour):
+    path.parent.mkdir()
+    part(path).write_bytes(CONTENT + b"x")
+    download(named(), path)
+    assert path.read_bytes() == CONTENT
+    assert behaviour.seen == [f"bytes={len(CONTENT) + 1}-", None]
+
+
+def test_server_that_states_no_length(named, path, behaviour):
+    behaviour.length = False
+    download(named(), path)
+    assert path.read_bytes() == CONTENT
+
+
+def test_any_host_may_serve_what_the_name_verifies(named, path, behaviour):
+    behaviour.location = named().url.replace("127.0.0.1", "localhost")
+    moved = RemoteFile(named("moved").url, None, named().checksum, hosts=None)
+    download(moved, path)
+    assert path.read_bytes() == CONTENT
+
+
+def test_one_of_many_fetches(file, path, behaviour):
+    threads = [threading.Thread(target=download, args=(file(), path)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(behaviour.seen) == 1
+    assert [x.name for x in path.parent.iterdir()] == ["weights.pth"]
+
+
+def test_folder_that_cannot_be_made(file, tmp_path):
+    (tmp_path / "new").write_text("a file")
+    with pytest.raises(UserError, match="could not be fetched"):
+        download(file(), tmp_path / "new" / "folder" / "weights.pth")

@@ -20,7 +20,11 @@ model = dict(
         style="pytorch",
         dcn=dict(type="GatherDCNv2", deform_groups=1, fallback_on_stride=False),
         stage_with_dcn=(False, False, True, True),
-        init_cfg=dict(type="Pretrained", checkpoint="torchvision://resnet101"),
+        # What mmengine finds by torchvision://resnet101, but only where torchvision is installed.
+        init_cfg=dict(
+            type="Pretrained",
+            checkpoint="https://download.pytorch.org/models/resnet101-63fe2227.pth",
+        ),
     ),
     neck=dict(
         type="mmdet.FPN",
