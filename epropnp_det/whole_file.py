@@ -16,7 +16,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         path: the file; its folder is made. What is there stays until then.
 
     Raises:
-        OSError: the folder cannot be made or written to.
+        OSError: the folder cannot be made or written to; its ``filename`` is there.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -24,5 +24,9 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     try:
         yield draft
         os.replace(draft, path)
+    except OSError as error:
+        if error.filename is None:  # as of a full disk
+            error.filename = str(path)
+        raise
     finally:
         draft.unlink(missing_ok=True)

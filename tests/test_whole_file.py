@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from epropnp_det.whole_file import whole_file
@@ -20,3 +22,9 @@ def test_what_was_there_stays_when_writing_fails(tmp_path, written):
             draft.write_text("half")
         raise RuntimeError
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_full_disk_names_the_file(tmp_path):
+    with pytest.raises(OSError) as error, whole_file(tmp_path / "a.json"):
+        os.write(os.open("/dev/full", os.O_WRONLY), b"content")
+    assert error.value.filename == str(tmp_path / "a.json")

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from importlib import metadata
@@ -214,13 +215,22 @@ def install(folder):
     say(f"{folder} is complete")
 
 
+def stop(number, frame):
+    raise KeyboardInterrupt
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--where", action="store_true", help="print the folder and do nothing")
     if parser.parse_args().where:
         print(environment_folder())
-    else:
+        return
+    signal.signal(signal.SIGTERM, stop)
+    try:
         install(environment_folder())
+    except KeyboardInterrupt:
+        print("\ninterrupted: say `make env` again to go on", file=sys.stderr)
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
@@ -18,6 +20,9 @@ INTERRUPTED = 130
 
 # Seconds for a child that was told to end.
 _PATIENCE = 5
+
+# Seconds for the signal that has ended a child to reach this process.
+_GRACE = 1
 
 # Set for a tool that another one runs: the outer one says how to go on.
 _INNER = "EPROPNP_DET_INNER_TOOL"
@@ -52,7 +57,7 @@ def answering(go_on: str) -> Iterator[None]:
     Args:
         go_on: how to go on after an interruption, without a full stop.
     """
-    with _interruptible(go_on), exit_on_user_error():
+    with _interruptible(go_on), exit_on_user_error(), _patient_with_children():
         try:
             yield
         except FileNotFoundError as error:
@@ -97,6 +102,8 @@ def _interruptible(go_on: str) -> Iterator[None]:
         if interrupted:
             os._exit(INTERRUPTED)
         interrupted = True
+        # PyTorch raises an error, wherever the process is, when a worker ends.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         # Threads and finalizers that deal with the children that are ended here fail.
         threading.excepthook = sys.unraisablehook = lambda _: None
         # A pool would wait for all of its work.
@@ -118,10 +125,29 @@ def _interruptible(go_on: str) -> Iterator[None]:
                 signal.signal(number, handler)
 
 
+@contextmanager
+def _patient_with_children() -> Iterator[None]:
+    """A signal to the whole process group may reach children first, whose end is an error here."""
+    try:
+        yield
+    except Exception as error:
+        if _is_lost_child(error):
+            time.sleep(_GRACE)  # which the signal interrupts
+        raise
+
+
+def _is_lost_child(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, BrokenProcessPool) or "DataLoader worker" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def _end_interrupted(go_on: str) -> NoReturn:
     for child in multiprocessing.active_children():
         child.join(_PATIENCE)
-    if _INNER not in os.environ:
+    if _INNER not in os.environ and os.environ.get("RANK", "0") == "0":
         print(f"\ninterrupted: {go_on}.", file=sys.stderr)
     sys.stdout.flush()
     sys.exit(INTERRUPTED)

@@ -11,6 +11,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import BaseLoop, Runner
 
+from ..command_line import check_output_folder
 from ..errors import UserError
 from ..evaluation.score_names import ScoreNames, short_name
 from .checkpoint import check_checkpoint
@@ -48,8 +49,12 @@ class DetectionCheckpointHook(CheckpointHook):
         self._keys: dict[str, str] = {}
 
     def before_run(self, runner: Runner) -> None:
-        """Look the scores up in those of the run's metrics."""
-        if not self._wanted or not isinstance(runner._train_loop, BaseLoop):
+        """Try the folder, and look the scores up in those of the run's metrics."""
+        if not isinstance(runner._train_loop, BaseLoop):
+            return
+        if self.out_dir is not None and "://" not in self.out_dir and is_main_process():
+            check_output_folder(self.out_dir, "checkpoint.out_dir")
+        if not self._wanted:
             return
         if runner.val_loop is None:
             raise UserError(

@@ -10,6 +10,7 @@ from mmdet3d.registry import HOOKS
 from mmdet3d.structures import Det3DDataSample
 from mmengine.runner import Runner
 
+from ..command_line import check_output_folder
 from ..visualization.network_tap import NetworkTap
 
 
@@ -35,7 +36,13 @@ class NetworkInputVisualizationHook(Det3DVisualizationHook):
         self._tap: NetworkTap | None = None
 
     def before_test(self, runner: Runner) -> None:
-        """Listen to the network."""
+        """Listen to the network.
+
+        Raises:
+            UserError: the folder of the pictures cannot be written to.
+        """
+        if self.draw and self.test_out_dir is not None:
+            check_output_folder(self.test_out_dir, "visualization.test_out_dir")
         if self.draw and self.explain:
             self._tap = NetworkTap(runner.model)
 

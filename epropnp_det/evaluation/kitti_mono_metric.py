@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import shapely
@@ -13,6 +14,7 @@ from mmdet3d.evaluation.metrics import KittiMetric
 from mmdet3d.registry import METRICS
 from mmengine.dist import is_main_process
 
+from ..command_line import check_output_folder
 from ..datasets.info_file import read_info_file
 from ..datasets.kitti_prepare import camera_offset
 from ..errors import UserError
@@ -40,7 +42,13 @@ class KittiMonoMetric(KittiMetric):
             UserError: the annotation file has no object to compare with.
         """
         self._dataset_meta = dataset_meta
-        if self.format_only or not is_main_process():
+        if not is_main_process():
+            return
+        for name in ("pklfile_prefix", "submission_prefix"):
+            prefix = getattr(self, name)
+            if prefix is not None:
+                check_output_folder(Path(prefix).parent, f"the evaluator's {name}")
+        if self.format_only:
             return
         frames = read_info_file(self.ann_file, self.backend_args)["data_list"]
         if not any(frame.get("instances") for frame in frames):

@@ -18,6 +18,7 @@ from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 from nuscenes import NuScenes
 
+from ..command_line import check_output_folder
 from ..datasets.nuscenes_tables import load_tables
 from ..errors import UserError
 from .attributes import choose_attributes
@@ -133,6 +134,8 @@ class NuScenesMonoMetric(NuScenesMetric):
         """
         self._dataset_meta = dataset_meta
         if is_main_process():
+            if self.jsonfile_prefix is not None:
+                check_output_folder(self.jsonfile_prefix, "the evaluator's jsonfile_prefix")
             version, eval_set = self._target()
             tokens = self._views.sample_tokens
             check_split(self.data_root, version, eval_set, tokens)

@@ -43,6 +43,25 @@ def test_defects_are_passed_on(error):
         raise error
 
 
+def test_signal_that_reaches_a_child_first(tmp_path):
+    """The child's end is an error here, before the signal arrives."""
+    script = tmp_path / "tool.py"
+    script.write_text(
+        "import os, signal, threading\n"
+        "from concurrent.futures.process import BrokenProcessPool\n"
+        "from epropnp_det.command_line import answering\n"
+        "from epropnp_det.errors import UserError\n"
+        "with answering('say it again'):\n"
+        "    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()\n"
+        "    try:\n"
+        "        raise BrokenProcessPool('a child is gone')\n"
+        "    except BrokenProcessPool as error:\n"
+        "        raise UserError('a worker was killed') from error\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "\ninterrupted: say it again.\n")
+
+
 def test_handlers_are_put_back():
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with answering("again"):

@@ -209,6 +209,21 @@ def test_weights_continue(toy_runner):
     torch.testing.assert_close(runner.model.state_dict()["linear.weight"], before["linear.weight"])
 
 
+def test_averaged_weights_are_validated_saved_and_resumed(toy_runner):
+    hook = {"custom_hooks": [dict(type="EMAHook", momentum=0.5, update_buffers=True)]}
+    toy_runner({**hook, "train_cfg.max_epochs": 2}).train()
+    whole = toy_runner({**hook, "work_dir": toy_runner().work_dir + "_whole"})
+    whole.train()
+    resumed = toy_runner(hook, resume=True)
+    resumed.train()
+    first, second = (check_checkpoint(Path(r.work_dir, "epoch_3.pth")) for r in (whole, resumed))
+    assert not torch.equal(
+        first["state_dict"]["linear.weight"], whole.model.state_dict()["linear.weight"]
+    )
+    for key in ("state_dict", "ema_state_dict"):
+        torch.testing.assert_close(first[key], second[key])
+
+
 def _listen(runner) -> list[str]:
     """Messages that the runner's logger gets from now on."""
     messages = []
