@@ -25,7 +25,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         yield draft
         os.replace(draft, path)
     except OSError as error:
-        if error.filename is None:  # as of a full disk
+        if error.filename is None and error.errno is not None:  # as of a full disk
             error.filename = str(path)
         raise
     finally:

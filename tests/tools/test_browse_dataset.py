@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from epropnp_det.datasets import create_nuscenes_infos
@@ -29,9 +31,10 @@ def test_split_of_a_root(import_tool, tmp_path, monkeypatch, capsys):
     ("arguments", "said"),
     [
         (["absent.pkl", "--out", "out"], "info file absent.pkl does not exist"),
-        (["--root", "absent", "--out", "out"], "dataroot absent is not a folder"),
+        (["--root", "absent", "--out", "out"], "dataroot absent does not exist"),
         (["--root", ".", "--split", "vall", "--out", "out"], "no info file of split vall"),
     ],
 )
 def test_wrong_input(fails, arguments, said):
+    Path("samples").mkdir()
     assert said in fails("browse_dataset", *arguments)

@@ -20,12 +20,16 @@ dataset = dict(
     data_root="{root}",
     ann_file="kitti_infos_val.pkl",
     test_mode=True,
-    # Labels in the order in which the network knows the classes: the first one is its car.
     metainfo=dict(classes=("Car", "Pedestrian", "Cyclist")),
     pipeline=[_base_.load_image, _base_.pack_test],
 )
 val_dataloader = dict(num_workers=0, persistent_workers=False, dataset=dataset)
-model = dict(test_cfg=dict(score_thr=0.0, max_per_img=200))
+coder = dict(means=[(3.9, 1.6, 1.6), (0.8, 1.7, 0.6), (1.8, 1.7, 0.6)], stds=[(0.2, 0.2, 0.2)] * 3)
+model = dict(
+    dense_head=dict(num_classes=3),
+    bbox_head=dict(num_classes=3, dim_coder=coder),
+    test_cfg=dict(score_thr=0.0, max_per_img=200),
+)
 """
 
 
@@ -71,7 +75,6 @@ def test_table_numbers_and_picture(calibrate, arguments, tmp_path, capsys):
     ("options", "said"),
     [
         (["--mc-samples", "63"], "mc_samples is 63: give a positive multiple of mc_rounds"),
-        (["--mc-samples", "0"], "mc_samples is 0: give a positive multiple"),
         (["--device", "abacus"], "no device 'abacus'"),
         (["--cfg-options", "val_dataloader=None"], "has no val_dataloader"),
         (["--cfg-options", "val_dataloader.dataset.ann_file=absent.pkl"], "absent.pkl"),

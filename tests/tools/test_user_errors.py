@@ -67,14 +67,16 @@ def test_config_that_is_no_python(fails):
 
 @pytest.mark.parametrize("option", ["--tta", "--show", "--show-dir=painted"])
 def test_test_options_that_the_config_does_not_serve(fails, option):
-    said = fails("test", TOY_CONFIG, "absent.pth", option)
+    Path("weights.pth").touch()
+    said = fails("test", TOY_CONFIG, "weights.pth", option)
     assert option.split("=")[0] in said
 
 
 def test_window_without_a_display(fails, monkeypatch):
     monkeypatch.setattr("matplotlib.pyplot.get_backend", lambda: "agg")
     options = ["default_hooks.visualization.type=NetworkInputVisualizationHook"]
-    said = fails("test", TOY_CONFIG, "absent.pth", "--show", "--cfg-options", *options)
+    Path("weights.pth").touch()
+    said = fails("test", TOY_CONFIG, "weights.pth", "--show", "--cfg-options", *options)
     assert "--show-dir in its place" in said
 
 

@@ -36,7 +36,7 @@ def test_scene_with_results(import_tool, root, tmp_path, monkeypatch, capsys):
     [
         ({"--scene": "scene-9"}, "no scene scene-9: it has scene-"),
         ({"--version": "v1.0-test"}, "has no folder v1.0-test"),
-        ({"--results": "absent.json"}, "absent.json is missing"),
+        ({"--results": "absent.json"}, "result file absent.json does not exist"),
     ],
 )
 def test_wrong_input(fails, root, tmp_path, changed, said):
