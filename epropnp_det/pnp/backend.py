@@ -14,6 +14,7 @@ from torch.fx.experimental import _config as shape_config
 
 from . import joint_t, lm_result, many_poses, monte_carlo, subsets, trust_region
 from .camera import PerspectiveCamera
+from .compile_errors import announce, cause_and_mend, is_of_the_cache, remove_broken_entry
 from .kernels import CostGradient
 from .layout import Layout
 from .lm_result import TwoResults
@@ -96,28 +97,47 @@ def _compiled_backend() -> Backend:
 class _Compiled:
     """A function that is compiled at its first call, once for all shapes.
 
-    Without a working compiler it runs as it is, and says so once.
+    Where it cannot be compiled it runs as it is, and says why once. An entry of the compiler's
+    cache that an interrupted run left broken is made anew.
     """
 
     def __init__(self, function: Callable, options: dict[str, Any] | None = None) -> None:
         self._function = function
-        run = torch.compile(function, dynamic=True, options=options)
+        self._run = self._first_run
+        try:
+            run = torch.compile(function, dynamic=True, options=options)
+        except OSError as error:  # the compiler makes its cache's folder when it is imported
+            if not is_of_the_cache(error):
+                raise
+            self._give_up(error)
+            return
         # Sizes that happen to be the same the first time are not the same for ever; settings are.
         # With its cache of fake tensors the compiler takes a seventh longer, not less.
         tracing = torch._dynamo.config.patch(
             specialize_float=True, recompile_limit=RECOMPILE_LIMIT, fake_tensor_cache_enabled=False
         )
-        self._run = tracing(shape_config.patch(use_duck_shape=False)(run))
+        self._compiled = tracing(shape_config.patch(use_duck_shape=False)(run))
 
     def __call__(self, *args: Any) -> Any:
+        if self._run is self._function:
+            return self._function(*args)
         try:
             return self._run(*args)
         except (torch._dynamo.exc.TorchDynamoException, torch._inductor.exc.InductorError) as error:
-            reason = str(error).strip().splitlines()[0]
-            warnings.warn(
-                f"{self._function.__name__} of the PnP layer runs uncompiled, several times slower "
-                f"({reason}): install a C++ compiler, or on a GPU Triton, or pass compile=False.",
-                stacklevel=2,
-            )
-            self._run = self._function
-            return self._run(*args)
+            if not remove_broken_entry(error):
+                self._give_up(error)
+            return self(*args)
+
+    def _first_run(self, *args: Any) -> Any:
+        announce()
+        result = self._compiled(*args)
+        self._run = self._compiled
+        return result
+
+    def _give_up(self, error: Exception) -> None:
+        warnings.warn(
+            f"{self._function.__name__} of the PnP layer runs uncompiled, several times slower "
+            f"({cause_and_mend(error)}).",
+            stacklevel=3,
+        )
+        self._run = self._function
