@@ -16,6 +16,7 @@ from epropnp_det.command_line import (
     check_output_folder,
     positive,
 )
+from epropnp_det.errors import UserError
 
 
 def parse_args() -> argparse.Namespace:
@@ -24,7 +25,7 @@ def parse_args() -> argparse.Namespace:
         "info_file", nargs="?", help="info file (default: that of --split in --root)"
     )
     parser.add_argument("--root", help="dataroot (default: the folder of the info file)")
-    parser.add_argument("--split", default="val", help="train, val or test (default: %(default)s)")
+    parser.add_argument("--split", help="train, val or test (default: val)")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the pictures")
     parser.add_argument("--start", type=int, default=0, help="first keyframe (default: 0)")
     parser.add_argument("--num", type=positive, help="how many keyframes (default: all)")
@@ -35,15 +36,24 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def draw(args: argparse.Namespace) -> int:
+def check(args: argparse.Namespace) -> None:
     if args.info_file is not None:
+        if args.split is not None:
+            raise UserError(
+                f"--split is for --root alone, and {args.info_file} is of one split: leave out "
+                "one of them."
+            )
         check_file(args.info_file, "info file")
     if args.root is not None:
         check_folder(args.root, "dataroot")
     check_output_folder(args.out, "--out")
+
+
+def draw(args: argparse.Namespace) -> int:
+    check(args)
     from epropnp_det.visualization.browse import browse, info_file_of_split
 
-    info_file = args.info_file or info_file_of_split(args.root, args.split)
+    info_file = args.info_file or info_file_of_split(args.root, args.split or "val")
     root = args.root or Path(info_file).parent
     return browse(info_file, root, args.out, args.start, args.num, args.overwrite)
 

@@ -21,7 +21,7 @@ def parse_args() -> argparse.Namespace:
 
 def convert(args: argparse.Namespace) -> None:
     check_file(args.source, "checkpoint")
-    check_output_file(args.target, "DST")
+    check_output_file(args.target, "DST", args.source)
     from epropnp_det.zoo.convert import convert_checkpoint
 
     done = convert_checkpoint(args.source, args.target, ROOT, args.model)

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from pathlib import Path
 
 from epropnp_det.command_line import (
     ToolParser,
@@ -13,6 +14,19 @@ from epropnp_det.command_line import (
 )
 
 
+def file_name(text: str) -> str:
+    if Path(text).name != text:
+        raise argparse.ArgumentTypeError(f"{text!r} is no file name: name a folder with --out-dir")
+    return text
+
+
+def add_output(parser: argparse.ArgumentParser, prefix: str) -> None:
+    parser.add_argument("--out-dir", help="where the info files go; the root when absent")
+    parser.add_argument(
+        "--info-prefix", type=file_name, default=prefix, help="first part of the file names"
+    )
+
+
 def parse_args() -> argparse.Namespace:
     parser = ToolParser(__doc__)
     datasets = parser.add_subparsers(dest="dataset", required=True)
@@ -21,14 +35,12 @@ def parse_args() -> argparse.Namespace:
     )
     nuscenes.add_argument("--root", required=True, help="the nuScenes folder")
     add_nuscenes_version(nuscenes, required=True)
-    nuscenes.add_argument("--out-dir", help="where the info files go; the root when absent")
     nuscenes.add_argument("--workers", type=positive, default=os.cpu_count(), help="processes")
     nuscenes.add_argument("--max-sweeps", type=positive, default=10, help="LiDAR sweeps a keyframe")
-    nuscenes.add_argument("--info-prefix", default="nuscenes", help="first part of the file names")
+    add_output(nuscenes, "nuscenes")
     kitti = datasets.add_parser("kitti", formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     kitti.add_argument("--root", required=True, help="the KITTI folder, with lists in ImageSets")
-    kitti.add_argument("--out-dir", help="where the info files go; the root when absent")
-    kitti.add_argument("--info-prefix", default="kitti", help="first part of the file names")
+    add_output(kitti, "kitti")
     return parser.parse_args()
 
 

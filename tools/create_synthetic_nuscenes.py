@@ -11,6 +11,7 @@ from epropnp_det.command_line import (
     check_output_folder,
     positive,
 )
+from epropnp_det.errors import UserError
 
 
 def image_size(text: str) -> tuple[int, int]:
@@ -48,8 +49,17 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def create(args: argparse.Namespace) -> bool:
+def check(args: argparse.Namespace) -> None:
+    if "val_samples_per_scene" in args and (args.scenes == 1 or args.version == "v1.0-test"):
+        raise UserError(
+            f"--val-samples-per-scene is for validation scenes, and {args.version} with --scenes "
+            f"{args.scenes} has none: leave it out."
+        )
     check_output_folder(args.out, "--out")
+
+
+def create(args: argparse.Namespace) -> bool:
+    check(args)
     from epropnp_det.synthetic import Settings, generate
 
     settings = Settings(

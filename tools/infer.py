@@ -8,6 +8,7 @@ from epropnp_det.command_line import (
     add_cfg_options,
     answering,
     check_file,
+    check_folder,
     check_output_folder,
     positive,
     score,
@@ -38,19 +39,43 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def infer(args: argparse.Namespace) -> list[dict]:
+def check(args: argparse.Namespace) -> None:
     check_file(args.config, "config")
     check_file(args.checkpoint, "checkpoint")
-    if not Path(args.inputs).is_dir():
-        check_file(args.inputs, "image" if Path(args.inputs).suffix != ".pkl" else "info file")
+    if Path(args.inputs).suffix == ".pkl":
+        check_info_file(args)
+    else:
+        check_images(args)
+    check_output_folder(args.out, "--out")
+
+
+def check_info_file(args: argparse.Namespace) -> None:
     if args.cam2img is not None:
-        check_file(args.cam2img, "camera matrix")
-    elif not args.inputs.endswith(".pkl"):
+        raise UserError(f"{args.inputs} has camera matrices of its own: leave --cam2img out.")
+    check_file(args.inputs, "info file")
+    if args.data_root is not None:
+        check_folder(args.data_root, "data root")
+
+
+def check_images(args: argparse.Namespace) -> None:
+    for option in ("data_root", "camera", "sample"):
+        if getattr(args, option) is not None:
+            raise UserError(
+                f"--{option.replace('_', '-')} is for an info file, and {args.inputs} is none: "
+                "leave it out, or name a .pkl file."
+            )
+    if not Path(args.inputs).is_dir():
+        check_file(args.inputs, "image")
+    if args.cam2img is None:
         raise UserError(
             f"the camera matrix of {args.inputs} is missing: give it with --cam2img, as a 3x3 "
             ".json or .csv file."
         )
-    check_output_folder(args.out, "--out")
+    check_file(args.cam2img, "camera matrix")
+
+
+def infer(args: argparse.Namespace) -> list[dict]:
+    check(args)
     from epropnp_det.apis import EProPnPDet3DInferencer
     from epropnp_det.engine.config import load_config
 

@@ -14,7 +14,7 @@ def parse_args() -> argparse.Namespace:
 
 def publish(args: argparse.Namespace) -> None:
     check_file(args.source, "checkpoint")
-    check_output_file(args.target, "DST")
+    check_output_file(args.target, "DST", args.source)
     from epropnp_det.zoo.publish import publish_checkpoint
 
     file = publish_checkpoint(args.source, args.target)

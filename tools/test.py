@@ -6,6 +6,7 @@ from epropnp_det.command_line import (
     ToolParser,
     add_runner_arguments,
     answering,
+    between,
     check_file,
     check_output_folder,
     score,
@@ -19,8 +20,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("checkpoint", help="checkpoint file")
     parser.add_argument("--show", action="store_true", help="show predictions in a window")
     parser.add_argument("--show-dir", help="folder for painted images")
-    parser.add_argument("--score-thr", type=score, default=0.1, help="lowest score that is painted")
-    parser.add_argument("--wait-time", type=float, default=2, help="seconds between shown images")
+    parser.add_argument("--score-thr", type=score, help="lowest score that is painted (0.1)")
+    parser.add_argument(
+        "--wait-time", type=between(0, 3600), help="seconds between shown images (2)"
+    )
     parser.add_argument("--tta", action="store_true", help="test-time augmentation")
     return parser.parse_args()
 
@@ -33,10 +36,11 @@ def paint(cfg: dict, args: argparse.Namespace) -> None:
             "default_hooks.visualization=dict(type='NetworkInputVisualizationHook') and "
             "visualizer.type='EProPnPVisualizer' in the config."
         )
-    hook.update(draw=True, score_thr=args.score_thr, vis_task="mono_det")
+    score_thr = 0.1 if args.score_thr is None else args.score_thr
+    hook.update(draw=True, score_thr=score_thr, vis_task="mono_det")
     if args.show:
         check_window()
-        hook.update(show=True, wait_time=args.wait_time)
+        hook.update(show=True, wait_time=2 if args.wait_time is None else args.wait_time)
     if args.show_dir:
         hook.update(test_out_dir=args.show_dir)
 
@@ -52,11 +56,19 @@ def check_window() -> None:
         )
 
 
-def test(args: argparse.Namespace) -> None:
+def check(args: argparse.Namespace) -> None:
     check_file(args.config, "config")
     check_file(args.checkpoint, "checkpoint")
-    if args.show_dir:
+    if args.wait_time is not None and not args.show:
+        raise UserError("--wait-time is for images in a window: say --show too, or leave it out.")
+    if args.score_thr is not None and not (args.show or args.show_dir):
+        raise UserError("--score-thr is for painted images: say --show-dir too, or leave it out.")
+    if args.show_dir is not None:
         check_output_folder(args.show_dir, "--show-dir")
+
+
+def test(args: argparse.Namespace) -> None:
+    check(args)
     from epropnp_det.engine.cli import run_config
     from epropnp_det.engine.launch import process_group
     from epropnp_det.engine.testing import run_test, use_tta

@@ -5,6 +5,7 @@ import shlex
 import sys
 
 from epropnp_det.command_line import ToolParser, add_runner_arguments, answering, check_file
+from epropnp_det.errors import UserError
 
 
 def parse_args() -> argparse.Namespace:
@@ -32,6 +33,12 @@ def go_on(args: argparse.Namespace) -> str:
 def train(args: argparse.Namespace) -> None:
     check_file(args.config, "config")
     if args.resume not in (None, "auto"):
+        # With --resume alone both are right: only a training without checkpoint starts there.
+        if any(word.startswith("load_from=") for word in args.cfg_options or ()):
+            raise UserError(
+                f"--resume {args.resume} goes on with a training and load_from starts one from "
+                "weights: leave out one of them."
+            )
         check_file(args.resume, "checkpoint")
     from epropnp_det.engine.cli import run_config
     from epropnp_det.engine.training import run_training, scale_lr, use_amp

@@ -15,6 +15,8 @@ from pathlib import Path
 from epropnp_det.command_line import (
     ToolParser,
     answering,
+    at_least,
+    between,
     check_file,
     check_folder,
     check_output_file,
@@ -22,6 +24,11 @@ from epropnp_det.command_line import (
     score,
 )
 from epropnp_det.errors import UserError
+
+MIN_SCORE = 0.2
+
+# Of videos that are not written.
+VIDEO_SUFFIXES = (".avi", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm")
 
 
 def parse_args() -> argparse.Namespace:
@@ -31,18 +38,18 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--scene", required=True, metavar="NAME", help="such as scene-0103")
     parser.add_argument("--results", metavar="JSON", help="results_nusc.json of a test run")
     parser.add_argument("--out", required=True, metavar="FILE.mp4", help="the video, or a folder")
+    parser.add_argument("--score-thr", type=score, help="lowest score that is drawn (0.2)")
     parser.add_argument(
-        "--score-thr", type=score, default=0.2, help="lowest score that is drawn (%(default)s)"
+        "--rate", type=between(0.1, 240), help="frames a second (default: 2, as it was)"
     )
-    parser.add_argument("--rate", type=float, help="frames a second (default: 2, as it was)")
     parser.add_argument(
-        "--width", type=int, default=1600, help="pixels, in steps of 32 (default: %(default)s)"
+        "--width",
+        type=at_least(160),
+        default=1600,
+        help="pixels, in steps of 32 (default: %(default)s)",
     )
     parser.add_argument("--keep-frames", action="store_true", help="keep the pictures, too")
-    args = parser.parse_args()
-    if (args.rate is not None and args.rate <= 0) or args.width < 160:
-        parser.error("--rate must be positive and --width at least 160")
-    return args
+    return parser.parse_args()
 
 
 def check(args: argparse.Namespace) -> None:
@@ -54,10 +61,25 @@ def check(args: argparse.Namespace) -> None:
         )
     if args.results is not None:
         check_file(args.results, "result file")
+    elif args.score_thr is not None:
+        raise UserError("--score-thr is for predictions: name them with --results, or leave it out")
     if args.out.endswith(".mp4"):
         check_output_file(args.out, "--out")
+        check_output_folder(f"{args.out}.frames", "--out")
     else:
-        check_output_folder(args.out, "--out")
+        check_frames(args)
+
+
+def check_frames(args: argparse.Namespace) -> None:
+    if Path(args.out).suffix.lower() in VIDEO_SUFFIXES:
+        raise UserError(f"{args.out} is no .mp4 file: name one, or a folder, with --out")
+    if args.keep_frames or args.rate is not None:
+        option = "--keep-frames" if args.keep_frames else "--rate"
+        raise UserError(
+            f"{option} is for a video, and {args.out} is a folder: leave it out, or name an .mp4 "
+            "file with --out"
+        )
+    check_output_folder(args.out, "--out")
 
 
 def visualize(args: argparse.Namespace) -> int:
@@ -72,7 +94,7 @@ def visualize(args: argparse.Namespace) -> int:
         load_tables(args.root, args.version),
         args.scene,
         results,
-        args.score_thr,
+        MIN_SCORE if args.score_thr is None else args.score_thr,
         rate=args.rate or RATE,
         dpi=DPI * (args.width // 32) / 50,
         keep_frames=args.keep_frames,

@@ -10,6 +10,8 @@ from .arguments import (
     add_cfg_options,
     add_nuscenes_version,
     add_runner_arguments,
+    at_least,
+    between,
     positive,
     score,
 )
@@ -23,6 +25,8 @@ __all__ = [
     "add_nuscenes_version",
     "add_runner_arguments",
     "answering",
+    "at_least",
+    "between",
     "check_file",
     "check_folder",
     "check_output_file",

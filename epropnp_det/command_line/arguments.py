@@ -2,7 +2,9 @@
 
 import argparse
 import difflib
+import math
 import re
+from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 
 NUSCENES_VERSIONS = ("v1.0-mini", "v1.0-trainval", "v1.0-test")
@@ -10,6 +12,8 @@ NUSCENES_VERSIONS = ("v1.0-mini", "v1.0-trainval", "v1.0-test")
 
 class ToolParser(argparse.ArgumentParser):
     """A parser whose complaint about an unknown option names the one that is most like it.
+
+    An empty word, such as that of an unset variable, is no value of any argument.
 
     Args:
         description: what the tool does; its line breaks are kept.
@@ -20,43 +24,61 @@ class ToolParser(argparse.ArgumentParser):
         kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(description=description, **kwargs)
 
+    def parse_known_args(
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """As that of `argparse.ArgumentParser`, which takes empty words."""
+        found, rest = super().parse_known_args(args, namespace)
+        for action in self._actions:
+            value = getattr(found, action.dest, None)
+            if value != action.default and "" in (value if isinstance(value, list) else [value]):
+                name = "/".join(action.option_strings) or action.metavar or action.dest
+                self.error(f"argument {name}: the word is empty: give a value, or leave it out")
+        return found, rest
+
     def error(self, message: str) -> NoReturn:
         """Print the usage and one sentence on stderr, and exit with status 2."""
         unknown = re.match(r"unrecognized arguments: (-\S+)", message)
         if unknown:
             option = unknown[1].split("=")[0]
-            known = [word for action in self._actions for word in action.option_strings]
-            found = difflib.get_close_matches(option, known, n=1)
+            found = difflib.get_close_matches(option, list(_options(self)), n=1)
             message = f"there is no option {option}" + (
                 f": did you mean {found[0]}?" if found else f": see `{self.prog} --help`."
             )
         super().error(message)
 
 
-def positive(text: str) -> int:
-    """A number of things: an argument's ``type``.
+def at_least(least: int) -> Callable[[str], int]:
+    """Whole numbers from ``least`` on: an argument's ``type``."""
 
-    Raises:
-        argparse.ArgumentTypeError: it is no whole number of at least 1.
-    """
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
-    return int(text)
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least {least}")
+        return int(text)
+
+    return read
 
 
-def score(text: str) -> float:
-    """A score: an argument's ``type``.
+def between(low: float, high: float) -> Callable[[str], float]:
+    """Numbers from ``low`` to ``high``: an argument's ``type``."""
 
-    Raises:
-        argparse.ArgumentTypeError: it is no number from 0 to 1.
-    """
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 1")
-    return value
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is no number from {low:g} to {high:g}")
+        return value
+
+    return read
+
+
+positive = at_least(1)
+"""A number of things: an argument's ``type``."""
+
+score = between(0, 1)
+"""A score: an argument's ``type``."""
 
 
 def add_cfg_options(parser: argparse.ArgumentParser) -> None:
@@ -82,13 +104,22 @@ def add_runner_arguments(parser: argparse.ArgumentParser) -> None:
         help="how the processes of a distributed run were started",
     )
     parser.add_argument(
-        "--local_rank", "--local-rank", type=int, default=0, help="set by the launcher"
+        "--local_rank", "--local-rank", type=at_least(0), default=0, help="set by the launcher"
     )
 
 
 def add_nuscenes_version(parser: argparse.ArgumentParser, **kwargs) -> None:
     """Add ``--version``, one of nuScenes; further arguments are those of ``add_argument``."""
     parser.add_argument("--version", choices=NUSCENES_VERSIONS, **kwargs)
+
+
+def _options(parser: argparse.ArgumentParser) -> Iterator[str]:
+    """Options of a parser and of its subcommands, whose unknown words it is that complains of."""
+    for action in parser._actions:
+        yield from action.option_strings
+        if isinstance(action, argparse._SubParsersAction):
+            for child in action.choices.values():
+                yield from _options(child)
 
 
 def _assignment(text: str) -> str:

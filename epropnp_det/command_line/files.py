@@ -64,26 +64,36 @@ def check_output_folder(path: str | Path, option: str) -> None:
             file.write(_TRIAL)
     except OSError as error:
         raise UserError(
-            f"{path} cannot be written to ({error.strerror}): mend that, or name another place "
-            f"with {option}."
+            f"{path} cannot be written to ({_reason(path, error)}): mend that, or name another "
+            f"place with {option}."
         ) from error
 
 
-def check_output_file(path: str | Path, option: str) -> None:
+def check_output_file(path: str | Path, option: str, source: str | Path | None = None) -> None:
     """Make sure that a file can be written, or replaced.
 
     Args:
         path: the file.
         option: what names another one, such as '--out'.
+        source: a file that it is made from, which must not be replaced.
 
     Raises:
-        UserError: there is something other than a file, or the folder cannot be written to.
+        UserError: there is something other than a file, or the source, or the folder cannot be
+            written to.
     """
     path = Path(path)
+    if source is not None and path.resolve() == Path(source).resolve():
+        raise UserError(f"{path} is what is read: name another file with {option}.")
     if path.exists() and not path.is_file():
         kind = "a folder" if path.is_dir() else "no ordinary file"
         raise UserError(f"{path} is {kind}: name a file with {option}.")
     check_output_folder(path.parent, option)
+
+
+def _reason(path: Path, error: OSError) -> str:
+    """What the system calls 'File exists' where a folder is to be made in the place of a file."""
+    files = [place for place in (path, *path.parents) if place.exists() and not place.is_dir()]
+    return f"{files[0]} is no folder" if files else error.strerror
 
 
 @contextmanager
