@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from epropnp_det.command_line import ToolParser, answering
+from epropnp_det.command_line import ToolParser, answering, check_output_folder
 from epropnp_det.errors import UserError
 from epropnp_det.zoo.backbones import BACKBONES, hub_folder
 from epropnp_det.zoo.download import download
@@ -56,6 +56,8 @@ def main() -> None:
     args = parse_args()
     fetch = download_backbone if args.name in BACKBONES else download_model
     with answering("run the same command again, which goes on where it stopped"):
+        if args.out is not None:
+            check_output_folder(args.out, "--out")
         fetch(args.name, args.out)
 
 

@@ -66,6 +66,8 @@ class EProPnPDet3DInferencer(MonoDet3DInferencer):
         register_all_modules()  # for a script that imported the package before mmengine
         _check_device(device)
         cfg = deepcopy(model) if isinstance(model, Config) else load_config(str(model))
+        if cfg.get("model") is None:
+            raise UserError("the config has no model: name that of a detector.")
         if posterior:
             cfg.merge_from_dict({"model.test_cfg.return_posterior": True})
         self.weights = str(weights)
@@ -211,6 +213,8 @@ def _check_device(device: str | None) -> None:
         known = torch.device(device)
     except RuntimeError as error:
         raise UserError(f"there is no device {device!r}: give cpu or cuda.") from error
+    if known.type == "meta":
+        raise UserError("the device meta computes no values: give cpu or cuda.")
     if known.type == "cuda" and (known.index or 0) >= torch.cuda.device_count():
         raise UserError(
             f"PyTorch finds {torch.cuda.device_count()} GPUs and so no {device}: give another "

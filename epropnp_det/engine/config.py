@@ -94,8 +94,8 @@ def load_config(
     _check_placeholders(cfg, path)
     if options:
         options = options if isinstance(options, Mapping) else parse_options(options)
-        for key in options:
-            _check_option(cfg, key)
+        for key, value in options.items():
+            _check_option(cfg, key, value)
         cfg.merge_from_dict(dict(options))
     cfg._cfg_dict.update(_spelt(cfg._cfg_dict))
     return cfg
@@ -161,7 +161,7 @@ def _strings(node: object, key: str) -> Iterator[tuple[str, str]]:
         yield key, node
 
 
-def _check_option(cfg: Config, key: str) -> None:
+def _check_option(cfg: Config, key: str, value: object) -> None:
     first, *rest = key.split(".")
     if first not in cfg:
         if first in RUNNER_KEYS:
@@ -185,6 +185,11 @@ def _check_option(cfg: Config, key: str) -> None:
             node = node[part]
         else:
             raise UserError(f"--cfg-options {key}: {part} lies below a single value, not a dict.")
+    if isinstance(node, dict) and isinstance(value, (bool, int, float, str)):
+        raise UserError(
+            f"--cfg-options {key}: {value!r} is a single value, and the config has a dict there: "
+            f"name one of its keys, such as {key}.{next(iter(node), 'type')}."
+        )
 
 
 def _unknown(key: str, part: str, known: Iterable[str]) -> str:

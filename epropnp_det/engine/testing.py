@@ -19,7 +19,7 @@ def use_tta(cfg: Config) -> None:
     Raises:
         UserError: it has none.
     """
-    if "tta_model" not in cfg or "tta_pipeline" not in cfg:
+    if cfg.get("tta_model") is None or cfg.get("tta_pipeline") is None:
         raise UserError(
             "--tta needs tta_model and tta_pipeline in the config; see "
             "configs/_base_/datasets/nus_mono3d.py."
@@ -41,6 +41,9 @@ def run_test(cfg: Config, checkpoint: str) -> dict[str, float]:
     Raises:
         UserError: data or checkpoint are missing or broken, or do not fit the config.
     """
+    for part in ("model", "test_dataloader", "test_cfg", "test_evaluator"):
+        if cfg.get(part) is None:
+            raise UserError(f"the config has no {part}, and so describes no test: give one.")
     check_config(cfg, ["test_dataloader"])
     cfg.load_from = checkpoint
     weights = check_checkpoint(checkpoint)

@@ -59,7 +59,7 @@ def run_training(cfg: Config, resume: str | None = None) -> None:
         UserError: data, checkpoint or pretrained weights are missing or broken, or something does
             not fit.
     """
-    for part in ("train_cfg", "train_dataloader", "optim_wrapper"):
+    for part in ("model", "train_cfg", "train_dataloader", "optim_wrapper"):
         if cfg.get(part) is None:
             raise UserError(f"the config has no {part}, and so describes no training: give one.")
     check_config(cfg, ["train_dataloader", "val_dataloader"])
@@ -91,7 +91,8 @@ def _resume(cfg: Config, source: str) -> dict | None:
     cfg.resume = True
     path = latest_checkpoint(cfg.work_dir) if source == "auto" else source
     if path is None:
-        cfg.load_from = None
+        # Nothing was trained yet: the weights of load_from, where there are any, are the start.
+        cfg.resume = False
         return None
     cfg.load_from = str(path)
     check_file(path, "checkpoint")

@@ -11,6 +11,7 @@ from nuscenes.utils.data_classes import Box
 from pyquaternion import Quaternion
 from tqdm import tqdm
 
+from ..command_line import check_output_folder
 from ..datasets.info_file import read_info_file
 from ..datasets.nuscenes_names import CAMERAS, CLASSES, LIDAR, LIDAR_FEATURES
 from ..datasets.transforms import LoadCameraLidarPoints
@@ -52,10 +53,7 @@ def browse(
     _check_root(root)
     if not 0 <= start < len(frames):
         raise UserError(f"{info_file} has keyframes 0 to {len(frames) - 1}, not --start {start}")
-    try:
-        Path(out_dir).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot write to {out_dir} ({error}): name another --out") from error
+    check_output_folder(out_dir, "--out")
     drawn = 0
     stop = None if num is None else start + num
     for index, frame in enumerate(tqdm(frames[start:stop], unit="keyframe"), start):

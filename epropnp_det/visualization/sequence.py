@@ -119,8 +119,9 @@ def read_results(path: str | Path) -> dict[str, list[dict]]:
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing: name results_nusc.json of a test run") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
+        # Not the error itself: that of a binary file repeats all of it.
         raise UserError(
-            f"{path} is no results_nusc.json ({error!r}): name that of a test run"
+            f"{path} is no results_nusc.json ({type(error).__name__}): name that of a test run"
         ) from error
     return results
 

@@ -159,6 +159,7 @@ AT_ONCE = [
     ("download", "name={v9,}", "NAME: invalid choice: '@' (choose from 'basic', "),
     ("download", "name=v2", "of v2 are not known here ... run tools/convert_checkpoint.py"),
     ("download", "--out=", EMPTY),
+    ("download", "--out={file,file/below}", BELOW),
     ("demo", "--quick=2", FLAG),
 ]
 
@@ -166,7 +167,8 @@ AT_ONCE = [
 LATER = [
     (CONFIGS, "config={file,street.jpg}", "config @ cannot be read ... Only py/yml/yaml/json"),
     (CONFIGS, "--cfg-options modle.x=1", "has no key 'modle' there (did you mean 'model'?)"),
-    ("train", "config=empty.py", "the config has no train_cfg ... give one"),
+    (CONFIGS, "--cfg-options model=3", "3 is a single value ... name one of its keys"),
+    ("train test infer listed", "config=empty.py", "the config has no model"),
     ("submit", "config={empty,toy}.py", "a test_dataloader of one dataset ... see configs/_base_"),
     ("calibrate", "config=empty.py", "empty.py has no val_dataloader: name a config with "),
     (TRAINED, "checkpoint={empty.pth,street.jpg}", BROKEN),
@@ -197,6 +199,7 @@ LATER = [
     ("listed", "--sample 000001", "has no sample token 000001: it has "),
     ("infer", "--out=taken", "predictions of other images: ... replace them with --overwrite"),
     ("infer calibrate", "--device=abacus", "there is no device 'abacus': give cpu or cuda"),
+    ("infer calibrate", "--device=meta", "the device meta computes no values: give cpu or cuda"),
     ("infer calibrate", "--device=cuda:99", "so no cuda:99: give another device, or none"),
     ("calibrate", "--mc-samples=63", "mc_samples is 63: give a positive multiple of mc_rounds"),
     ("nuscenes", "--root=folder", "folder/v1.0-mini does not exist ... --version or --root"),
@@ -211,6 +214,8 @@ LATER = [
     ("split", "--split=vall", "no info file of split vall (it has: train, val): name another"),
     ("browse", "--num=2 --start={-1,9}", "has keyframes 0 to 0, not --start @"),
     ("film", "--scene=scene-9", "v1.0-mini has no scene scene-9: it has scene-0061, scene-0103"),
+    ("browse", "--root=folder", "is missing: unpack it there or name another --root"),
+    ("film", "--results=street.jpg", "street.jpg is no results_nusc.json (UnicodeDecodeError): "),
     ("film", "--results={empty,street}.json", "@ is no results_nusc.json ... of a test run"),
     ("film", "--results=results.json", "have none of the 1 samples of scene-0103: name results"),
     ("convert publish", "source={empty.pth,file}", BROKEN),
