@@ -21,7 +21,13 @@ from .data_loader import (
     images_wanted,
     mend_loader,
 )
-from .schedule import Hyperparameters, end_of_schedule, learning_rate, replay
+from .schedule import (
+    Hyperparameters,
+    end_of_schedule,
+    learning_rate,
+    replay,
+    waits_for_scores,
+)
 from .work_folder import latest_checkpoint
 
 
@@ -151,15 +157,20 @@ class EProPnPRunner(Runner):
         if resume_param_scheduler:
             steps = (loop.epoch, len(loop.dataloader)) if by_epoch else (0, loop.iter)
             replay(self.param_schedulers, self.optim_wrapper, *steps)
+        self._say_rate(before, filename)
+
+    def _say_rate(self, before: float, filename: str) -> None:
         after = learning_rate(self.optim_wrapper)
-        self.logger.info(
-            f"The learning rate is {after:.3g} now, by the schedule of this config"
-            + (
-                f"; it was {before:.3g} in {filename}."
-                if abs(after - before) > 1e-3 * before
-                else "."
+        said = f"The learning rate is {after:.3g} now, by the schedule of this config"
+        if abs(after - before) > 1e-3 * before:
+            said += f"; it was {before:.3g} in {filename}"
+        self.logger.info(f"{said}.")
+        if waits_for_scores(self.param_schedulers):
+            self.logger.warning(
+                "A schedule that waits for scores to stop improving starts anew, since it does not "
+                f"know those of the past: lower its rate of {after:.3g} in optim_wrapper to go on "
+                f"lower, or start from the weights alone with load_from={filename}."
             )
-        )
 
     def _check_length(self, filename: str, by_epoch: bool) -> None:
         done, wanted, unit = (

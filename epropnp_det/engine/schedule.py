@@ -61,8 +61,7 @@ def replay(schedulers: Schedulers, wrapper: Wrapper, epochs: int, iterations: in
         epochs: how many are done; 0 for a training that counts iterations alone.
         iterations: those of an epoch, or of such a training.
     """
-    # One that waits for scores to stop improving does not know those of the past: it starts anew.
-    found = [s for s in _each(schedulers) if not getattr(s, "need_val_args", False)]
+    found = [s for s in _each(schedulers) if not _waits_for_scores(s)]
     by_iter = [s for s in found if not s.by_epoch]
     by_epoch = [s for s in found if s.by_epoch]
     with warnings.catch_warnings():
@@ -76,6 +75,14 @@ def replay(schedulers: Schedulers, wrapper: Wrapper, epochs: int, iterations: in
                     scheduler.step()
             for scheduler in by_epoch if epochs else ():
                 scheduler.step()
+
+
+def waits_for_scores(schedulers: Schedulers) -> bool:
+    """Whether a scheduler lowers its value when scores stop improving.
+
+    It does not know those of the past, and so starts anew in a resumed training.
+    """
+    return any(map(_waits_for_scores, _each(schedulers)))
 
 
 def end_of_schedule(schedulers: Schedulers, epoch_length: int) -> int | None:
@@ -112,3 +119,7 @@ def _each(schedulers: Schedulers) -> Iterator[_ParamScheduler]:
             yield from each
     else:
         yield from schedulers or ()
+
+
+def _waits_for_scores(scheduler: _ParamScheduler) -> bool:
+    return getattr(scheduler, "need_val_args", False)

@@ -14,7 +14,7 @@ from torch.fx.experimental import _config as shape_config
 
 from . import joint_t, lm_result, many_poses, monte_carlo, subsets, trust_region
 from .camera import PerspectiveCamera
-from .compile_errors import announce, cause_and_mend, is_of_the_cache, remove_broken_entry
+from .compile_errors import cause_and_mend, prepare_to_compile
 from .kernels import CostGradient
 from .layout import Layout
 from .lm_result import TwoResults
@@ -97,47 +97,39 @@ def _compiled_backend() -> Backend:
 class _Compiled:
     """A function that is compiled at its first call, once for all shapes.
 
-    Where it cannot be compiled it runs as it is, and says why once. An entry of the compiler's
-    cache that an interrupted run left broken is made anew.
+    Where it cannot be compiled it runs as it is, and says why once.
     """
 
     def __init__(self, function: Callable, options: dict[str, Any] | None = None) -> None:
         self._function = function
-        self._run = self._first_run
+        self._options = options
+        self._run = self._compile
+
+    def __call__(self, *args: Any) -> Any:
         try:
-            run = torch.compile(function, dynamic=True, options=options)
-        except OSError as error:  # the compiler makes its cache's folder when it is imported
-            if not is_of_the_cache(error):
-                raise
-            self._give_up(error)
-            return
+            return self._run(*args)
+        except OSError as error:
+            # Of the compiler's cache, without whose folder not even the exceptions below exist.
+            cause = cause_and_mend(error)
+        except torch._dynamo.exc.TorchDynamoException as error:
+            cause = cause_and_mend(error)
+        # What is wrong with the arguments is raised here as it is, and no fault of the compiler's.
+        result = self._function(*args)
+        self._run = self._function
+        warnings.warn(
+            f"{self._function.__name__} of the PnP layer runs uncompiled, several times slower "
+            f"{cause}.",
+            stacklevel=2,
+        )
+        return result
+
+    def _compile(self, *args: Any) -> Any:
+        prepare_to_compile()
+        run = torch.compile(self._function, dynamic=True, options=self._options)
         # Sizes that happen to be the same the first time are not the same for ever; settings are.
         # With its cache of fake tensors the compiler takes a seventh longer, not less.
         tracing = torch._dynamo.config.patch(
             specialize_float=True, recompile_limit=RECOMPILE_LIMIT, fake_tensor_cache_enabled=False
         )
-        self._compiled = tracing(shape_config.patch(use_duck_shape=False)(run))
-
-    def __call__(self, *args: Any) -> Any:
-        if self._run is self._function:
-            return self._function(*args)
-        try:
-            return self._run(*args)
-        except (torch._dynamo.exc.TorchDynamoException, torch._inductor.exc.InductorError) as error:
-            if not remove_broken_entry(error):
-                self._give_up(error)
-            return self(*args)
-
-    def _first_run(self, *args: Any) -> Any:
-        announce()
-        result = self._compiled(*args)
-        self._run = self._compiled
-        return result
-
-    def _give_up(self, error: Exception) -> None:
-        warnings.warn(
-            f"{self._function.__name__} of the PnP layer runs uncompiled, several times slower "
-            f"({cause_and_mend(error)}).",
-            stacklevel=3,
-        )
-        self._run = self._function
+        self._run = tracing(shape_config.patch(use_duck_shape=False)(run))
+        return self._run(*args)

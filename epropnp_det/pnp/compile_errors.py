@@ -1,78 +1,114 @@
-"""Why the inner loops could not be compiled, and what to do about it."""
+"""What keeps the inner loops from being compiled, and what to do about it."""
 
 from __future__ import annotations
 
-import errno
-import os
-import re
+import struct
 import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-# By which Inductor calls the source and the library of a piece of code in its cache.
-_KEY = re.compile(r"(?<![a-z2-7])c[a-z2-7]{51}(?![a-z2-7])")
-
 
 @cache
-def announce() -> None:
-    """Say, once a process, that compiling takes a while: it is silent for minutes."""
+def prepare_to_compile() -> None:
+    """Say, once a process, that compiling takes a while, and mend the compiler's cache before.
+
+    Raises:
+        OSError: the folder of the cache cannot be made, read or written to.
+    """
+    folder = _cache_folder()
     print(
-        "epropnp_det.pnp: compiling the PnP layer, which takes minutes the first time and seconds "
-        "when the compiler's cache has it",
+        "epropnp_det.pnp: compiling the PnP layer for this machine: one to four minutes the first "
+        f"time, seconds where the compiler's cache ({folder}) has it.",
         file=sys.stderr,
         flush=True,
     )
+    remove_broken_entries(folder)
 
 
-def is_of_the_cache(error: OSError) -> bool:
-    """Whether the folder of the compiler's cache, as the environment names it, raised an error."""
-    named = os.environ.get("TORCHINDUCTOR_CACHE_DIR")
-    if named is None or error.filename is None:
-        return False
-    folder, file = Path(named).absolute(), Path(os.fsdecode(error.filename)).absolute()
-    return folder.is_relative_to(file) or file.is_relative_to(folder)
+def remove_broken_entries(folder: Path) -> None:
+    """Remove what a process that was killed, or a full disk, has left half-written.
 
-
-def remove_broken_entry(error: Exception) -> bool:
-    """Remove what a process that was killed has left half-written in the compiler's cache.
-
-    Inductor takes a file that is there for whole: an empty or truncated library or module fails
-    to load, in this and every later process.
+    The compiler takes a file that is there for whole, in this and every later process. To wait for
+    its exception is too late: to load a part of a library is a bus error, which ends the process.
 
     Args:
-        error: what the compiler raised; it names the entry.
+        folder: of the compiler's cache. Only files of code are looked at, never those elsewhere.
 
-    Returns:
-        Whether there was such an entry, so that it is worth compiling again.
+    Raises:
+        OSError: the folder cannot be read or written to.
     """
-    from torch._inductor.codecache import PyCodeCache
-    from torch._inductor.runtime.cache_dir_utils import cache_dir
+    # PyTorch needs it itself, but not to be imported.
+    from filelock import FileLock, Timeout
 
-    removed = False
-    for key in set(_KEY.findall(str(error))):
-        for path in Path(cache_dir(), key[1:3]).glob(f"{key}.*"):
-            path.unlink(missing_ok=True)
-            removed = True
-    if removed:
-        PyCodeCache.cache_clear()  # it keeps an empty module, too
-    return removed
+    locks = folder / "locks"
+    for path in (*folder.glob("??/*.so"), *folder.glob("??/*.py")):
+        with suppress(FileNotFoundError, Timeout):  # another process removes it, or is writing it
+            if _is_broken(path):
+                locks.mkdir(exist_ok=True)
+                with FileLock(locks / f"{path.name.partition('.')[0]}.lock", timeout=0):
+                    if _is_broken(path):
+                        path.unlink()
 
 
 def cause_and_mend(error: Exception) -> str:
-    """One clause on why compiling failed and what mends it.
+    """Why compiling failed and what mends it, as "(cause): mend".
 
     Args:
         error: what the compiler raised.
     """
-    cause = getattr(error, "inner_exception", None) or error
-    reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
-    if type(cause).__name__ in ("InvalidCxxCompiler", "TritonMissing"):
+    cause = getattr(error, "inner_exception", error)
+    kind, line = type(cause).__name__, _telling_line(cause)
+    if kind in ("InvalidCxxCompiler", "TritonMissing") or "find C compiler" in line:
         mend = "install a C++ compiler, or on a GPU Triton, or pass compile=False"
-    elif isinstance(cause, OSError) and (is_of_the_cache(cause) or cause.errno == errno.ENOSPC):
-        mend = (
-            "name a folder that can be written to and has room in TORCHINDUCTOR_CACHE_DIR, or pass "
-            "compile=False"
-        )
+    elif "No space left" in line or "quota exceeded" in line:
+        mend = "make room, or name another disk in TORCHINDUCTOR_CACHE_DIR and TMPDIR"
+    elif getattr(cause, "filename", None) or "TORCHINDUCTOR_CACHE_DIR" in line:
+        mend = "name a folder in TORCHINDUCTOR_CACHE_DIR where code can be written and run"
+    elif isinstance(cause, ImportError) or "Failed to import" in line:
+        mend = f"delete the folder {_cache_folder()}, or if that does not help pass compile=False"
     else:
-        mend = "delete the compiler's cache, or pass compile=False"
-    return f"{reason}: {mend}"
+        mend = "pass compile=False to do without"
+    return f"({kind}: {line}): {mend}"
+
+
+def _cache_folder() -> Path:
+    # It takes seconds to import, which is for nothing where nothing is compiled.
+    from torch._inductor.runtime.cache_dir_utils import cache_dir
+
+    return Path(cache_dir())
+
+
+def _is_broken(path: Path) -> bool:
+    """Whether a file of code is empty, blank after a crash of the machine, or cut short."""
+    if path.suffix == ".py":
+        text = path.read_bytes()
+        return not text.endswith(b"\n") and not (text and _is_python(text))
+    with path.open("rb") as file:
+        head = file.read(64)
+    if not head.startswith(b"\x7fELF\x02"):  # of 64 bits
+        return not head.strip(b"\0")
+    if len(head) < 64:
+        return True
+    # The table of sections is the last that a linker writes.
+    (table,) = struct.unpack_from("<Q", head, 40)
+    size, number = struct.unpack_from("<HH", head, 58)
+    return path.stat().st_size < table + size * number
+
+
+def _is_python(text: bytes) -> bool:
+    try:
+        compile(text, "", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError):  # of text cut short, of zeros
+        return False
+    return True
+
+
+def _telling_line(error: Exception) -> str:
+    """Of what a C++ compiler says its first error; of other errors the first line."""
+    output = getattr(error, "output", None)
+    if not isinstance(output, str):
+        return next(iter(str(error).strip().splitlines()), "")
+    lines = output.splitlines()
+    signs = ("No space left", "quota exceeded", "error")
+    return next((line for sign in signs for line in lines if sign in line), "no output")

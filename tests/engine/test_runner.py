@@ -133,6 +133,15 @@ def test_schedule_that_ends_early_is_said(toy_runner):
     assert any("The schedule ends after 8 of 16 iterations (epoch 2)" in m for m in messages)
 
 
+def test_schedule_that_waits_for_scores_starts_anew(toy_runner):
+    schedule = {"param_scheduler": [dict(type="ReduceOnPlateauLR", monitor="toy/error")]}
+    toy_runner({**schedule, "train_cfg.max_epochs": 1}).train()
+    runner = toy_runner({**schedule, "optim_wrapper.optimizer.lr": 0.02}, resume=True)
+    messages = _listen(runner)
+    runner.train()
+    assert any("starts anew" in m and "its rate of 0.02" in m for m in messages)
+
+
 @pytest.mark.parametrize(("counts", "factor"), [(1, 2 / 12), (4, 8 / 12)])
 def test_accumulated_images_scale_the_rate(toy_runner, counts, factor):
     runner = toy_runner(
