@@ -21,6 +21,9 @@ INTERRUPTED = 130
 # Seconds for a child that was told to end.
 _PATIENCE = 5
 
+# Seconds until an interruption that was lost is tried again.
+_AGAIN = 0.05
+
 # Seconds for the signal that has ended a child to reach this process.
 _GRACE = 1
 
@@ -105,11 +108,18 @@ def _interruptible(go_on: str) -> Iterator[None]:
         # PyTorch raises an error, wherever the process is, when a worker ends.
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         # Threads and finalizers that deal with the children that are ended here fail.
-        threading.excepthook = sys.unraisablehook = lambda _: None
+        threading.excepthook = lambda _: None
+        sys.unraisablehook = raise_again
         # A pool would wait for all of its work.
         for child in multiprocessing.active_children():
             child.terminate()
         raise KeyboardInterrupt
+
+    def raise_again(lost: object) -> None:
+        # Where nothing can be raised, as in a finalizer or while a process is being forked.
+        if lost.exc_type is KeyboardInterrupt and os.getpid() == owner:
+            signal.signal(signal.SIGALRM, signal.default_int_handler)
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN)
 
     kept = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -119,6 +129,9 @@ def _interruptible(go_on: str) -> Iterator[None]:
         if not interrupted:
             raise
         _end_interrupted(go_on)
+    else:
+        if interrupted:
+            _end_interrupted(go_on)
     finally:
         if not interrupted:
             for number, handler in kept.items():

@@ -2,11 +2,19 @@
 
 import inspect
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from traceback import walk_tb
 
 from mmengine.registry import Registry
 
+from ..errors import UserError
 from .config import nearest
+
+_LIBRARIES = ("mmcv", "mmdet", "mmdet3d", "mmengine", "torch")
+
+# Characters of a library's message that are passed on.
+_LONG = 300
 
 
 def explain_build_error(error: Exception) -> str | None:
@@ -45,6 +53,30 @@ def explain_build_error(error: Exception) -> str | None:
             f"{nearest(wrong[2], _arguments(taker) if callable(taker) else ())}."
         )
     return None
+
+
+@contextmanager
+def settings_of(key: str) -> Iterator[None]:
+    """Say so when a library refuses the settings that something is built from within.
+
+    Args:
+        key: of the config, where the settings stand.
+
+    Raises:
+        UserError: in place of an error that mmengine, mmdet or PyTorch raised itself. Errors of
+            other code are defects, or explained by `explain_build_error`, and pass.
+    """
+    try:
+        yield
+    except (AssertionError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        *_, (innermost, _) = walk_tb(error.__traceback__)
+        library = str(innermost.f_globals.get("__name__")).partition(".")[0]
+        if library not in _LIBRARIES or explain_build_error(error):
+            raise
+        words = " ".join(str(error.args[0] if error.args else error).split())
+        # Some repeat the whole of what they got.
+        words = words if len(words) < _LONG else words.partition(", but got")[0][:_LONG]
+        raise UserError(f"{key} of the config cannot be used: {words}.") from error
 
 
 def _holds(node: object, key: str) -> bool:

@@ -9,6 +9,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from ..command_line import check_output_folder
+from .build_errors import settings_of
 from .config import load_config
 from .runner import EProPnPRunner
 
@@ -34,5 +35,10 @@ def run_config(args: argparse.Namespace) -> Config:
 
 
 def build_runner(cfg: Config) -> Runner:
-    """The config's runner: ours, or the registered one that `runner_type` names."""
-    return RUNNERS.build(cfg) if "runner_type" in cfg else EProPnPRunner.from_cfg(cfg)
+    """The config's runner: ours, or the registered one that `runner_type` names.
+
+    Raises:
+        UserError: mmengine refuses the settings.
+    """
+    with settings_of("some part"):
+        return RUNNERS.build(cfg) if "runner_type" in cfg else EProPnPRunner.from_cfg(cfg)

@@ -6,6 +6,7 @@ import argparse
 import difflib
 import inspect
 import math
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from traceback import walk_tb
@@ -25,6 +26,9 @@ RUNNER_KEYS = frozenset(inspect.signature(Runner).parameters) | {
     "runner_type",
     "sync_bn",
 }
+
+# Variables that our configs read.
+ENVIRONMENT = ("KITTI_ROOT", "NUSCENES_INFOS", "NUSCENES_ROOT")
 
 # Likeness (difflib's ratio) to an existing key from which a new one is taken for a misspelling.
 TYPO = 0.8
@@ -70,12 +74,20 @@ def load_config(
     except FileNotFoundError as error:
         raise UserError(f"config {path}: {error}") from error
     except SyntaxError as error:
+        for name in ENVIRONMENT:
+            # mmengine pastes the value between the quotes of the config.
+            if set(os.environ.get(name, "")) & set("\"'\\\n"):
+                raise UserError(
+                    f"the environment variable {name} is {os.environ[name]!r}, with a quote, a "
+                    "backslash or a line break, which no config can read: set it without."
+                ) from error
         raise UserError(f"config {path} cannot be read: {' '.join(str(error).split())}") from error
     except ImportError as error:
         # mmengine lists sys.path in its message; the module's own error is two steps behind it.
         cause = error.__cause__ and error.__cause__.__context__
         if not isinstance(cause, ModuleNotFoundError):
-            raise
+            words = " ".join(str(error).split())
+            raise UserError(f"config {path} cannot be read: {words}.") from error
         raise UserError(
             f"config {path} imports {cause.name}, which is not installed: correct custom_imports "
             "or put its folder on PYTHONPATH."

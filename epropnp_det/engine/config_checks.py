@@ -38,7 +38,7 @@ def check_data(cfg: Config, loaders: Sequence[str]) -> None:
     for key, dataset in _datasets_of(cfg, loaders):
         if "ann_file" not in dataset:
             continue
-        root, file = dataset.get("data_root") or "", dataset["ann_file"] or ""
+        root, file = str(dataset.get("data_root") or ""), str(dataset["ann_file"] or "")
         if "://" in root + file:
             continue
         for name, path in (("data_root", Path(root)), ("ann_file", Path(root, file))):
@@ -65,7 +65,12 @@ def check_classes(cfg: Config, loaders: Sequence[str]) -> None:
     for key, dataset in _datasets_of(cfg, loaders):
         found = _classes(dataset)
         if found is not None:
-            classes[f"{key}.metainfo.classes"] = tuple(found)
+            if isinstance(found, str) and not Path(found).is_file():
+                raise UserError(
+                    f"{key}.metainfo.classes is {found!r}, neither a list of names nor a file that "
+                    f"holds one: write [{found}]."
+                )
+            classes[f"{key}.metainfo.classes"] = _names(found)
     names = list(classes)
     for key in names[1:]:
         if classes[key] != classes[names[0]]:
@@ -98,7 +103,7 @@ def check_trained_classes(cfg: Config, loader: str, checkpoint: dict, path: str 
     meta = checkpoint.get("meta", {}).get("dataset_meta") or {}
     trained = tuple(meta.get("classes") or ())
     for key, dataset in _datasets_of(cfg, [loader]):
-        tested = tuple(_classes(dataset) or ())
+        tested = _names(_classes(dataset) or ())
         if trained and tested and trained != tested:
             raise UserError(
                 f"the checkpoint {path} was trained on the classes {_listed(trained)}, but "
@@ -107,12 +112,17 @@ def check_trained_classes(cfg: Config, loader: str, checkpoint: dict, path: str 
             )
 
 
-def _classes(dataset: dict) -> Sequence[str] | None:
+def _names(classes: Sequence[str] | str) -> tuple[str, ...]:
+    """Names of classes, of which a string is the path of a list."""
+    if isinstance(classes, str):
+        classes = Path(classes).read_text(encoding="utf-8").splitlines()
+    return tuple(classes)
+
+
+def _classes(dataset: dict) -> Sequence[str] | str | None:
     described = dataset.get("metainfo") or {}
     if "classes" in described:
-        names = described["classes"]
-        # A string is the path of a list, which the data set will read.
-        return None if isinstance(names, str) else names
+        return described["classes"]
     cls = DATASETS.get(dataset["type"]) if isinstance(dataset.get("type"), str) else None
     return getattr(cls, "METAINFO", {}).get("classes")
 
@@ -135,8 +145,11 @@ def _model_counts(model: dict | None) -> Iterator[tuple[str, int]]:
 def _datasets_of(cfg: Config, loaders: Sequence[str]) -> Iterator[tuple[str, dict]]:
     for loader in loaders:
         node = cfg.get(loader)
-        if isinstance(node, dict) and "dataset" in node:
-            yield from _datasets(node["dataset"], f"{loader}.dataset")
+        if node is None:
+            continue
+        if not isinstance(node, dict) or not isinstance(node.get("dataset"), dict):
+            raise UserError(f"{loader}.dataset is no dict: describe a data set there.")
+        yield from _datasets(node["dataset"], f"{loader}.dataset")
 
 
 def _datasets(node: dict, key: str) -> Iterator[tuple[str, dict]]:

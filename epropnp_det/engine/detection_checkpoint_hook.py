@@ -10,6 +10,7 @@ from mmdet3d.registry import HOOKS
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import BaseLoop, Runner
+from mmengine.utils import is_seq_of
 
 from ..command_line import check_output_folder
 from ..errors import UserError
@@ -43,9 +44,18 @@ class DetectionCheckpointHook(CheckpointHook):
         **kwargs,
     ) -> None:
         super().__init__(*args, **kwargs)
+        words = [save_best] if isinstance(save_best, str) else save_best or ()
+        if not (is_seq_of(words, str) and len(set(words)) == len(words)):
+            raise UserError(
+                f"checkpoint.save_best is {save_best!r}: give the name of a score, a list of "
+                "different ones, or None."
+            )
         # Looked up when the metrics are there.
-        self._wanted = [save_best] if isinstance(save_best, str) else list(save_best or ())
-        self._rules = [rule] if isinstance(rule, str) or rule is None else list(rule)
+        self._wanted = list(words)
+        self._rules = list(rule) if isinstance(rule, (list, tuple)) else [rule]
+        for each in self._rules:
+            if each not in (None, "greater", "less"):
+                raise UserError(f"checkpoint.rule is {each!r}: give 'greater' or 'less'.")
         self._keys: dict[str, str] = {}
 
     def before_run(self, runner: Runner) -> None:
@@ -68,7 +78,13 @@ class DetectionCheckpointHook(CheckpointHook):
             self._keys, rules = {word: word for word in self._wanted}, self._rules
         self.save_best = list(self._keys)
         self.is_better_than = {}
-        self._init_rule(rules, self.save_best)
+        try:
+            self._init_rule(rules, self.save_best)
+        except ValueError as error:
+            raise UserError(
+                f"nothing tells which way {' or '.join(self.save_best)} is better: give "
+                "checkpoint.rule='greater' or 'less'."
+            ) from error
         if len(self.save_best) == 1:
             self.best_ckpt_path = None
         else:

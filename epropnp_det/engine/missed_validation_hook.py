@@ -46,7 +46,7 @@ class MissedValidationHook(Hook):
     @staticmethod
     def _validated(runner: Runner) -> int:
         record = Path(runner.work_dir, _RECORD)
-        text = record.read_text(encoding="utf-8") if record.is_file() else ""
+        text = record.read_text(encoding="utf-8", errors="replace") if record.is_file() else ""
         return int(text) if text.isdecimal() else 0
 
 

@@ -10,10 +10,12 @@ from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner
+from torch import nn
 from torch.utils.data import DataLoader
 
 from ..errors import UserError
 from ..whole_file import whole_file
+from .build_errors import settings_of
 from .console import quieten
 from .data_loader import (
     check_shared_memory,
@@ -23,6 +25,7 @@ from .data_loader import (
 )
 from .schedule import (
     Hyperparameters,
+    Schedulers,
     end_of_schedule,
     learning_rate,
     replay,
@@ -56,6 +59,14 @@ class EProPnPRunner(Runner):
         logger.info(f"Configuration and environment are in {self._log_dir}/{self.timestamp}.log.")
         return logger
 
+    def dump_config(self) -> None:
+        """Nothing: `train` writes it, so that a test leaves the config of a training alone."""
+
+    def train(self) -> nn.Module:
+        """As the stock method; the work folder gets the config first."""
+        super().dump_config()
+        return super().train()
+
     def register_default_hooks(self, hooks: dict | None = None) -> None:
         """The stock hooks, of which ours take the places, and :class:`MissedValidationHook`."""
         hooks = {"missed_validation": {"type": "MissedValidationHook"}, **(hooks or {})}
@@ -87,9 +98,27 @@ class EProPnPRunner(Runner):
         Raises:
             UserError: the training set holds no object.
         """
-        loop = super().build_train_loop(loop)
+        with settings_of("train_cfg or train_dataloader"):
+            loop = super().build_train_loop(loop)
+        if loop.val_interval < 1:
+            raise UserError(f"train_cfg.val_interval is {loop.val_interval}: give at least 1.")
         check_something_to_learn(loop.dataloader.dataset)
         return loop
+
+    def build_val_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        """As the stock method."""
+        with settings_of("val_cfg, val_dataloader or val_evaluator"):
+            return super().build_val_loop(loop)
+
+    def build_optim_wrapper(self, optim_wrapper: OptimWrapper | dict) -> OptimWrapper:
+        """As the stock method."""
+        with settings_of("optim_wrapper"):
+            return super().build_optim_wrapper(optim_wrapper)
+
+    def build_param_scheduler(self, scheduler: dict | list) -> Schedulers:
+        """As the stock method."""
+        with settings_of("param_scheduler"):
+            return super().build_param_scheduler(scheduler)
 
     def scale_lr(self, optim_wrapper: OptimWrapper, auto_scale_lr: dict | None = None) -> None:
         """As the stock method, for the number of images of an update.
@@ -109,7 +138,9 @@ class EProPnPRunner(Runner):
         super().scale_lr(optim_wrapper, {**auto_scale_lr, "base_batch_size": base / counts})
 
     def load_or_resume(self) -> None:
-        """As the stock method, from wherever the work folder is now."""
+        """As the stock method, from wherever the work folder is now; only a training resumes."""
+        if not isinstance(self._train_loop, BaseLoop):
+            self._resume = False
         if self._resume and self._load_from is None:
             found = latest_checkpoint(self.work_dir)
             self._load_from = found and str(found)
@@ -150,6 +181,12 @@ class EProPnPRunner(Runner):
         now.put_back(self.optim_wrapper, filename)
         loop = self.train_loop
         by_epoch = isinstance(loop, EpochBasedTrainLoop)
+        if by_epoch and loop.iter and not loop.epoch:
+            raise UserError(
+                f"{filename} is of a training that counts iterations, and this config's counts "
+                f"epochs: start from its weights with `--cfg-options load_from={filename}` in place "
+                "of --resume."
+            )
         if by_epoch:
             # Of another number of iterations where the batch size has changed.
             loop._iter = loop.epoch * len(loop.dataloader)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from mmengine.config import Config
 from torch import cuda
 
@@ -42,8 +44,12 @@ def scale_lr(cfg: Config) -> None:
     Raises:
         UserError: the config does not say for how many images its learning rate is.
     """
-    if "base_batch_size" not in cfg.get("auto_scale_lr", {}):
-        raise UserError("--auto-scale-lr needs auto_scale_lr.base_batch_size in the config.")
+    base = (cfg.get("auto_scale_lr") or {}).get("base_batch_size")
+    if not isinstance(base, int) or base < 1:
+        raise UserError(
+            "--auto-scale-lr needs auto_scale_lr.base_batch_size in the config, the number of "
+            f"images that its learning rate is for, not {base}."
+        )
     cfg.auto_scale_lr.enable = True
 
 
@@ -63,7 +69,13 @@ def run_training(cfg: Config, resume: str | None = None) -> None:
         if cfg.get(part) is None:
             raise UserError(f"the config has no {part}, and so describes no training: give one.")
     check_config(cfg, ["train_dataloader", "val_dataloader"])
-    resumed = _resume(cfg, resume) if resume else None
+    if cfg.get("resume") and resume is None:
+        resume = cfg.get("load_from") or "auto"
+    path = latest_checkpoint(cfg.work_dir) if resume == "auto" else resume
+    # The config that the run leaves in its work folder says how to train, not from where this
+    # training went on.
+    cfg.resume = False
+    resumed = _training_state(path) if path else None
     start = None
     if resumed is None:
         if cfg.get("load_from"):
@@ -72,29 +84,21 @@ def run_training(cfg: Config, resume: str | None = None) -> None:
     with process_group(cfg):
         runner = build_runner(cfg)
         if resumed is not None:
-            check_fit(runner.model, resumed, cfg.load_from)
+            check_fit(runner.model, resumed, path)
             # The checkpoint's weights take their place.
             forget_pretrained(runner.model)
+            runner._resume, runner._load_from = True, str(path)
         else:
             check_pretrained(runner.model)
         if start is not None and (said := describe_start(runner.model, start, cfg.load_from)):
             runner.logger.warning(said)
         if resume == "auto" and resumed is None:
-            runner.logger.info(
-                f"{cfg.work_dir} has no checkpoint: training starts at the beginning."
-            )
+            runner.logger.info(f"{cfg.work_dir} has no checkpoint: training starts afresh.")
         runner.train()
 
 
-def _resume(cfg: Config, source: str) -> dict | None:
-    """Point the config at the checkpoint to continue from; its contents if there is one yet."""
-    cfg.resume = True
-    path = latest_checkpoint(cfg.work_dir) if source == "auto" else source
-    if path is None:
-        # Nothing was trained yet: the weights of load_from, where there are any, are the start.
-        cfg.resume = False
-        return None
-    cfg.load_from = str(path)
+def _training_state(path: str | Path) -> dict:
+    """Contents of a checkpoint that a training can go on from."""
     check_file(path, "checkpoint")
     checkpoint = check_checkpoint(path)
     if not {"meta", "optimizer", "message_hub"} <= checkpoint.keys():

@@ -29,7 +29,8 @@ def latest_checkpoint(folder: str | Path) -> Path | None:
     folder = Path(folder)
     record = folder / "last_checkpoint"
     if record.is_file():
-        named = folder / Path(record.read_text(encoding="utf-8").strip()).name
+        told = record.read_text(encoding="utf-8", errors="replace").strip()
+        named = folder / Path(told).name
         if named.is_file():
             return named
     numbered = {
@@ -39,7 +40,7 @@ def latest_checkpoint(folder: str | Path) -> Path | None:
     }
     if not numbered and record.is_file():
         raise UserError(
-            f"{record} names {record.read_text(encoding='utf-8').strip()}, and {folder} holds no "
+            f"{record} names {told}, and {folder} holds no "
             "checkpoint: name one with --resume FILE, or remove that record to start anew."
         )
     return numbered[max(numbered)] if numbered else None

@@ -70,7 +70,7 @@ class LeaderboardSplit:
                 f"info file {path} is of {found}, not {version}: make it anew with {command}."
             )
         nusc = load_tables(root, version)
-        tokens = samples_of_split(nusc, name)
+        tokens = samples_of_split(nusc, name, "name another --root, or another --version")
         absent = set(tokens) - {frame["token"] for frame in content["data_list"]}
         if absent:
             raise UserError(

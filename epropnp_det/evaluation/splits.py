@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +14,8 @@ from nuscenes.utils.splits import get_scenes_of_split, is_predefined_split
 
 from ..datasets.nuscenes_tables import SPLITS, read_table
 from ..errors import UserError
+
+_MEND = "set the evaluator's eval_set to a split whose scenes it holds"
 
 # The devkit's halves of train, which get no info files of their own.
 _HALVES = {"v1.0-trainval": ("train_detect", "train_track")}
@@ -93,7 +95,7 @@ def check_split(data_root: str, version: str, eval_set: str, evaluated: Collecti
             for name in SPLITS.get(version, {}).values()
             if not set(scenes.values()).isdisjoint(get_scenes_of_split(name, root))
         ]
-        raise _no_scene(data_root, eval_set, held)
+        raise _no_scene(data_root, eval_set, f"{_MEND} ({' or '.join(held)})" if held else _MEND)
     check_samples(tokens, evaluated, eval_set, data_root)
 
 
@@ -124,15 +126,11 @@ def check_samples(
         )
 
 
-def _no_scene(data_root: str, eval_set: str, held: Sequence[str] = ()) -> UserError:
-    choice = f" ({' or '.join(held)})" if held else ""
-    return UserError(
-        f"{data_root} holds no scene of split {eval_set}: set the evaluator's eval_set to a split "
-        f"whose scenes it holds{choice}."
-    )
+def _no_scene(data_root: str, eval_set: str, mend: str) -> UserError:
+    return UserError(f"{data_root} holds no scene of split {eval_set}: {mend}.")
 
 
-def samples_of_split(nusc: NuScenes, eval_set: str) -> list[str]:
+def samples_of_split(nusc: NuScenes, eval_set: str, mend: str = _MEND) -> list[str]:
     """Tokens of the samples of a split that are in the tables; the tables may hold a part of it.
 
     Raises:
@@ -140,7 +138,7 @@ def samples_of_split(nusc: NuScenes, eval_set: str) -> list[str]:
     """
     tokens = get_samples_of_scenes(get_scenes_of_split(eval_set, nusc), nusc)
     if not tokens:
-        raise _no_scene(nusc.dataroot, eval_set)
+        raise _no_scene(nusc.dataroot, eval_set, mend)
     return tokens
 
 

@@ -63,7 +63,7 @@ def cause_and_mend(error: Exception) -> str:
         mend = "install a C++ compiler, or on a GPU Triton, or pass compile=False"
     elif "No space left" in line or "quota exceeded" in line:
         mend = "make room, or name another disk in TORCHINDUCTOR_CACHE_DIR and TMPDIR"
-    elif getattr(cause, "filename", None) or "TORCHINDUCTOR_CACHE_DIR" in line:
+    elif isinstance(cause, OSError) and (cause.filename or "TORCHINDUCTOR_CACHE_DIR" in line):
         mend = "name a folder in TORCHINDUCTOR_CACHE_DIR where code can be written and run"
     elif isinstance(cause, ImportError) or "Failed to import" in line:
         mend = f"delete the folder {_cache_folder()}, or if that does not help pass compile=False"
@@ -107,8 +107,6 @@ def _is_python(text: bytes) -> bool:
 def _telling_line(error: Exception) -> str:
     """Of what a C++ compiler says its first error; of other errors the first line."""
     output = getattr(error, "output", None)
-    if not isinstance(output, str):
-        return next(iter(str(error).strip().splitlines()), "")
-    lines = output.splitlines()
-    signs = ("No space left", "quota exceeded", "error")
-    return next((line for sign in signs for line in lines if sign in line), "no output")
+    lines = str(error if output is None else output).strip().splitlines() or [""]
+    signs = ("No space left", "quota exceeded", "error") if output else ()
+    return next((line for sign in signs for line in lines if sign in line), lines[0])

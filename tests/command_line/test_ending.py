@@ -92,6 +92,13 @@ CATCHING = """
     except BaseException:
         raise ValueError('an error on the way out')
 """
+# Where an interruption cannot be raised, as in the hooks of a fork.
+LOST = """
+    class Finalized:
+        def __del__(self): print('ready', flush=True); time.sleep(60)
+    Finalized()
+    time.sleep(60)
+"""
 INNER = "run_tool([sys.executable, __file__, 'inner'])"
 
 
@@ -104,9 +111,10 @@ INNER = "run_tool([sys.executable, __file__, 'inner'])"
         SHARING.format(method="spawn"),
         SHARING.format(method="fork"),
         CATCHING,
+        LOST,
         INNER,
     ],
-    ids=["sleeping", "loading", "spawned", "forked", "catching", "inner"],
+    ids=["sleeping", "loading", "spawned", "forked", "catching", "lost", "inner"],
 )
 def test_interruption(tmp_path, body, number):
     """Of the whole process group, as Ctrl-C and a scheduler do it."""

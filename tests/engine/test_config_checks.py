@@ -200,3 +200,26 @@ def test_classes_of_a_checkpoint():
     other = {"meta": {"dataset_meta": {"classes": ["bus", "car"]}}}
     with pytest.raises(UserError, match=r"a.pth was trained on the classes \(bus, car\)"):
         check_trained_classes(cfg, "test_dataloader", other, "a.pth")
+
+
+def test_classes_that_are_a_word(tmp_path):
+    cfg = {"train_dataloader": {"dataset": {"type": "A", "metainfo": {"classes": "car"}}}}
+    with pytest.raises(UserError, match=r"is 'car', neither a list .* write \[car\]"):
+        check_classes(Config(cfg), ["train_dataloader"])
+    listed = tmp_path / "names.txt"
+    listed.write_text("car\nbus\n")
+    cfg["train_dataloader"]["dataset"]["metainfo"]["classes"] = str(listed)
+    check_classes(Config({**cfg, "model": model()}), ["train_dataloader"])
+
+
+@pytest.mark.parametrize("dataset", [None, 3])
+def test_no_data_set(dataset):
+    with pytest.raises(UserError, match="train_dataloader.dataset is no dict"):
+        check_data(Config({"train_dataloader": {"dataset": dataset}}), ["train_dataloader"])
+
+
+def test_variable_that_breaks_a_config(tmp_path, monkeypatch):
+    (tmp_path / "config.py").write_text("root = '{{$NUSCENES_ROOT:data}}'\n")
+    monkeypatch.setenv("NUSCENES_ROOT", "/my 'own' data")
+    with pytest.raises(UserError, match="variable NUSCENES_ROOT is .* quote"):
+        load_config(tmp_path / "config.py")

@@ -210,6 +210,50 @@ def test_rate_is_finite_at_the_end(rates):
     assert all(map(math.isfinite, rates({"param_scheduler": COSINE}).values()))
 
 
+def test_test_in_the_folder_of_a_training_leaves_its_config(toy_runner):
+    trained = toy_runner({"train_cfg.max_epochs": 1})
+    trained.train()
+    written = Path(trained.work_dir, "toy_config.py")
+    before = written.read_text()
+    toy_runner({"load_from": str(Path(trained.work_dir, "epoch_1.pth"))}).test()
+    assert written.read_text() == before
+
+
+def test_test_does_not_resume(toy_runner):
+    toy_runner({"train_cfg.max_epochs": 1}).train()
+    load_from = str(Path(toy_runner().work_dir, "epoch_1.pth"))
+    assert "toy/error" in toy_runner({"load_from": load_from}, resume=True).test()
+
+
+def test_iterations_are_no_epochs(toy_runner):
+    loop = {"train_cfg": dict(_delete_=True, by_epoch=False, max_iters=2, val_interval=2)}
+    counted = {"default_hooks.checkpoint.by_epoch": False, "default_hooks.checkpoint.interval": 2}
+    toy_runner({**loop, **counted}).train()
+    with pytest.raises(UserError, match="counts iterations, and this config's counts epochs"):
+        toy_runner(resume=True).train()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"train_cfg.max_epochs": 2.5}, "train_cfg or train_dataloader .* integer"),
+        ({"train_cfg.val_interval": 0}, "train_cfg.val_interval is 0"),
+        ({"train_dataloader.batch_size": 0}, "train_cfg or train_dataloader .* batch_size"),
+        ({"optim_wrapper.optimizer.lr": -1.0}, "optim_wrapper .* Invalid learning rate"),
+        ({"optim_wrapper.accumulative_counts": 0}, "optim_wrapper .* at least"),
+        (
+            {"param_scheduler": dict(type="LinearLR", begin=2, end=1)},
+            "param_scheduler .* end should",
+        ),
+        ({"default_hooks.checkpoint.save_best": 3}, "save_best is 3"),
+        ({"default_hooks.checkpoint.save_best": "toy/error"}, "which way toy/error is better"),
+    ],
+)
+def test_settings_that_mmengine_refuses(toy_runner, options, said):
+    with pytest.raises(UserError, match=said):
+        toy_runner(options).train()
+
+
 def test_weights_continue(toy_runner):
     toy_runner({"train_cfg.max_epochs": 1}).train()
     before = torch.load(Path(toy_runner().work_dir, "epoch_1.pth"), weights_only=True)["state_dict"]

@@ -58,6 +58,16 @@ def test_killed_training_resumes_from_its_last_checkpoint(
     assert first.tolist() == second.tolist()
 
 
+def test_config_of_a_resumed_training_trains_from_the_start(run_script, repo_root, tmp_path):
+    train = (repo_root / "tools/train.py", TOY_CONFIG, "--work-dir", "work")
+    assert run_script(tmp_path, *train, "--cfg-options", "train_cfg.max_epochs=1").returncode == 0
+    assert run_script(tmp_path, *train, "--resume").returncode == 0
+    written = (repo_root / "tools/train.py", "work/toy_config.py", "--work-dir", "fresh")
+    done = run_script(tmp_path, *written)
+    assert done.returncode == 0, done.stderr
+    assert "Epoch(train) [1]" in done.stdout
+
+
 def test_two_processes_train_like_one(run_script, repo_root, toy_training, tmp_path):
     options = ["train_dataloader.batch_size=1", "val_dataloader.batch_size=1"]
     done = run_script(
