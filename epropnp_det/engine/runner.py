@@ -184,8 +184,8 @@ class EProPnPRunner(Runner):
         if by_epoch and loop.iter and not loop.epoch:
             raise UserError(
                 f"{filename} is of a training that counts iterations, and this config's counts "
-                f"epochs: start from its weights with `--cfg-options load_from={filename}` in place "
-                "of --resume."
+                "epochs: start from its weights with "
+                f"`--cfg-options load_from={filename}` in place of --resume."
             )
         if by_epoch:
             # Of another number of iterations where the batch size has changed.

@@ -242,7 +242,7 @@ def test_iterations_are_no_epochs(toy_runner):
         ({"optim_wrapper.optimizer.lr": -1.0}, "optim_wrapper .* Invalid learning rate"),
         ({"optim_wrapper.accumulative_counts": 0}, "optim_wrapper .* at least"),
         (
-            {"param_scheduler": dict(type="LinearLR", begin=2, end=1)},
+            {"param_scheduler": [dict(type="LinearLR", begin=2, end=1)]},
             "param_scheduler .* end should",
         ),
         ({"default_hooks.checkpoint.save_best": 3}, "save_best is 3"),

@@ -159,8 +159,9 @@ def test_without_compiler(tmp_path):
 def test_compiler_that_fails(tmp_path):
     """What it says is passed on, and nobody told to install it."""
     compiler = tmp_path / "c++"
+    real = shutil.which(os.environ.get("CXX", "g++"))
     compiler.write_text(
-        '#!/bin/sh\n[ "$1" = --version ] && exec ${CXX:-g++} --version\n'
+        f'#!/bin/sh\n[ "$1" = --version ] && exec {real} --version\n'
         'echo "In file included from x.cpp:" >&2\n'
         'echo "x.cpp:1: fatal error: Python.h: No such file or directory" >&2\nexit 1\n'
     )
