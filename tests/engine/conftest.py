@@ -1,11 +1,13 @@
-"""Trainings of the toy task in this process."""
+"""Trainings of the toy task in this process, and what pretrained weights are looked for in."""
 
 import itertools
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from toy_task import TOY_CONFIG
+from weight_files import cut_network, empty_cache
 
 from epropnp_det.engine import EProPnPRunner
 from epropnp_det.engine.config import load_config
@@ -23,3 +25,21 @@ def toy_runner(tmp_path: Path) -> Callable[..., EProPnPRunner]:
         return EProPnPRunner.from_cfg(cfg)
 
     return build
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The cache of torch.hub, empty."""
+    return empty_cache(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No connection to anywhere."""
+    cut_network(monkeypatch)
+
+
+@pytest.fixture
+def no_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment without torchvision, whatever this one has."""
+    monkeypatch.setitem(sys.modules, "torchvision", None)

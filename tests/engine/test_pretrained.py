@@ -3,7 +3,6 @@
 import argparse
 import copy
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from mmdet3d.registry import MODELS
 from mmengine.config import Config, DictAction
 from mmengine.model import PretrainedInit
 from torch import nn
-from weight_files import RESNET, SWIN, cut_network, empty_cache, pretrained, refusal, save, weights
+from weight_files import RESNET, SWIN, pretrained, refusal, save, weights
 
 from epropnp_det.engine.config import load_config
 from epropnp_det.engine.pretrained import _entries, check_pretrained, prepare_pretrained
@@ -21,20 +20,7 @@ from epropnp_det.engine.pretrained_source import needs_torchvision
 FOLDER = Path(__file__).resolve().parents[2] / "configs" / "epropnp_det"
 CONFIGS = sorted(FOLDER.glob("*.py"))
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch) -> Path:
-    return empty_cache(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def offline(monkeypatch) -> None:
-    cut_network(monkeypatch)
-
-
-@pytest.fixture
-def no_torchvision(monkeypatch) -> None:
-    monkeypatch.setitem(sys.modules, "torchvision", None)
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

@@ -1,8 +1,6 @@
 """Pretrained weights: whether they are of the network that is to start from them."""
 
 import copy
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -10,25 +8,12 @@ from mmdet3d.registry import MODELS
 from mmengine.config import Config
 from mmengine.model import BaseModule, MMDistributedDataParallel, Sequential
 from torch import nn
-from weight_files import RESNET, SWIN, cut_network, empty_cache, pretrained, save, weights
+from weight_files import RESNET, SWIN, pretrained, save, weights
 
 from epropnp_det.engine.pretrained import check_pretrained, forget_pretrained
 from epropnp_det.errors import UserError
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch) -> Path:
-    return empty_cache(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def offline(monkeypatch) -> None:
-    cut_network(monkeypatch)
-
-
-@pytest.fixture
-def no_torchvision(monkeypatch) -> None:
-    monkeypatch.setitem(sys.modules, "torchvision", None)
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 class Trunk(Sequential):

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import re
-import sys
 from pathlib import Path
 
 import mmengine
@@ -13,27 +12,14 @@ import torch
 from file_server import Server, serving
 from mmdet3d.registry import MODELS
 from mmengine.config import Config
-from weight_files import RESNET, cut_network, empty_cache, pretrained, refusal, save, weights
+from weight_files import RESNET, pretrained, refusal, save, weights
 
 from epropnp_det.engine.pretrained import check_pretrained, prepare_pretrained
 from epropnp_det.engine.pretrained_source import resolve
 
 LISTED = json.loads(Path(mmengine.__path__[0], "hub", "torchvision_0.12.json").read_text())
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch) -> Path:
-    return empty_cache(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def offline(monkeypatch) -> None:
-    cut_network(monkeypatch)
-
-
-@pytest.fixture
-def no_torchvision(monkeypatch) -> None:
-    monkeypatch.setitem(sys.modules, "torchvision", None)
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 @pytest.fixture
