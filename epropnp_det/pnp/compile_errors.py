@@ -82,8 +82,7 @@ def _cache_folder() -> Path:
 def _is_broken(path: Path) -> bool:
     """Whether a file of code is empty, blank after a crash of the machine, or cut short."""
     if path.suffix == ".py":
-        text = path.read_bytes()
-        return not text.endswith(b"\n") and not (text and _is_python(text))
+        return not path.read_bytes().endswith(b"\n")  # with which every line of it is written
     with path.open("rb") as file:
         head = file.read(64)
     if not head.startswith(b"\x7fELF\x02"):  # of 64 bits
@@ -94,14 +93,6 @@ def _is_broken(path: Path) -> bool:
     (table,) = struct.unpack_from("<Q", head, 40)
     size, number = struct.unpack_from("<HH", head, 58)
     return path.stat().st_size < table + size * number
-
-
-def _is_python(text: bytes) -> bool:
-    try:
-        compile(text, "", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError):  # of text cut short, of zeros
-        return False
-    return True
 
 
 def _telling_line(error: Exception) -> str:

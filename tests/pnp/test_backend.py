@@ -93,7 +93,7 @@ def test_compiled_loops_equal_eager_ones(make_problem):
     """Of all loops these two, because every compilation takes its time."""
     compiled = select_backend(True, make_problem()[0].camera)
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)  # of running uncompiled
         for batch, num_points in ((3, 6), (40, 9)):
             problem, pose = make_problem(batch=batch, num_points=num_points)
             poses = pose[..., None].repeat(1, 1, batch + 2)
@@ -170,7 +170,7 @@ def test_traces_once_for_all_shapes(make_problem, with_compile):
         step(problem, pose, 4, True, mc_samples, num_iter)
 
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)  # of running uncompiled
         run(11, 20, 64)
         with torch._dynamo.config.patch(error_on_recompile=True):
             run(70, 33, 128, num_iter=4)
