@@ -109,7 +109,7 @@ def load_config(
         for key, value in options.items():
             _check_option(cfg, key, value)
         cfg.merge_from_dict(dict(options))
-    cfg._cfg_dict.update(_spelt(cfg._cfg_dict))
+    _spelt(cfg._cfg_dict)
     return cfg
 
 
@@ -141,6 +141,7 @@ def _place(error: Exception) -> str:
 
 
 def _spelt(node: object) -> object:
+    """The node, with its dicts changed in place."""
     if isinstance(node, dict):
         for key, value in node.items():
             node[key] = _spelt(value)
@@ -154,12 +155,13 @@ def _spelt(node: object) -> object:
 
 def _check_placeholders(cfg: Config, path: Path) -> None:
     """mmengine leaves a variable whose default has other than plain characters as it is."""
-    left = [(key, text) for key, text in _strings(cfg._cfg_dict, "") if "{{$" in text]
-    for key, text in left:
-        raise UserError(
-            f"config {path}: {key} is {text!r}, whose default holds a character that mmengine does "
-            "not read there (letters, digits and -_./: only): set the variable, or another default."
-        )
+    for key, text in _strings(cfg._cfg_dict, ""):
+        if "{{$" in text:
+            raise UserError(
+                f"config {path}: {key} is {text!r}, whose default holds a character that mmengine "
+                "does not read there (letters, digits and -_./: only): set the variable, or "
+                "another default."
+            )
 
 
 def _strings(node: object, key: str) -> Iterator[tuple[str, str]]:

@@ -13,8 +13,6 @@ _FOR_THE_FILE = (
     "paramwise_options -- ",
     "Name of parameter - Initialization information",
     "Distributed training is not used, all SyncBatchNorm",
-    # Of a backbone, whose deformable layers are new, and of load_from, of which we say more.
-    "The model and loaded state dict do not match exactly",
     # mmengine's own hook uses what mmengine deprecates.
     '"FileClient" will be deprecated',
     '"HardDiskBackend" is the alias',

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from mmengine.dist import get_world_size, master_only
+from mmengine.dist import master_only
 from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper
 from mmengine.registry import RUNNERS
@@ -31,7 +31,7 @@ from .schedule import (
     replay,
     waits_for_scores,
 )
-from .work_folder import latest_checkpoint
+from .work_folder import from_weights, latest_checkpoint
 
 
 @RUNNERS.register_module()
@@ -131,7 +131,7 @@ class EProPnPRunner(Runner):
         base = auto_scale_lr["base_batch_size"]
         if counts > 1:
             self.logger.info(
-                f"An update is made of {counts} steps of {get_world_size()} x "
+                f"An update is made of {counts} steps of {self.world_size} x "
                 f"{self._train_dataloader['batch_size']} images. begin and end of the "
                 "schedule count steps, not updates."
             )
@@ -139,14 +139,15 @@ class EProPnPRunner(Runner):
 
     def load_or_resume(self) -> None:
         """As the stock method, from wherever the work folder is now; only a training resumes."""
-        if not isinstance(self._train_loop, BaseLoop):
-            self._resume = False
+        training = isinstance(self._train_loop, BaseLoop)
+        self._resume = self._resume and training
         if self._resume and self._load_from is None:
             found = latest_checkpoint(self.work_dir)
             self._load_from = found and str(found)
             self._resume = found is not None
         super().load_or_resume()
-        self._say_schedule()
+        if training:
+            self._say_schedule()
 
     def resume(
         self,
@@ -171,21 +172,19 @@ class EProPnPRunner(Runner):
         now = Hyperparameters.of(self.optim_wrapper)
         try:
             super().resume(filename, resume_optimizer, False, map_location)
+            before = learning_rate(self.optim_wrapper)
+            now.put_back(self.optim_wrapper)
         except (KeyError, ValueError) as error:
             raise UserError(
                 f"the optimizer of {filename} is of another kind than that of this config, or has "
-                f"other parameter groups: start from its weights with `--cfg-options "
-                f"load_from={filename}` in place of --resume."
+                f"other parameter groups: {from_weights(filename)}."
             ) from error
-        before = learning_rate(self.optim_wrapper)
-        now.put_back(self.optim_wrapper, filename)
         loop = self.train_loop
         by_epoch = isinstance(loop, EpochBasedTrainLoop)
         if by_epoch and loop.iter and not loop.epoch:
             raise UserError(
                 f"{filename} is of a training that counts iterations, and this config's counts "
-                "epochs: start from its weights with "
-                f"`--cfg-options load_from={filename}` in place of --resume."
+                f"epochs: {from_weights(filename)}."
             )
         if by_epoch:
             # Of another number of iterations where the batch size has changed.
@@ -193,7 +192,7 @@ class EProPnPRunner(Runner):
         self._check_length(filename, by_epoch)
         if resume_param_scheduler:
             steps = (loop.epoch, len(loop.dataloader)) if by_epoch else (0, loop.iter)
-            replay(self.param_schedulers, self.optim_wrapper, *steps)
+            replay(self.param_schedulers, *steps)
         self._say_rate(before, filename)
 
     def _say_rate(self, before: float, filename: str) -> None:
@@ -228,8 +227,6 @@ class EProPnPRunner(Runner):
 
     def _say_schedule(self) -> None:
         """A schedule that ends before the training does is seldom meant."""
-        if self._train_loop is None or isinstance(self._train_loop, dict):
-            return
         end = end_of_schedule(self.param_schedulers, len(self.train_dataloader))
         if end is not None and end < self.max_iters:
             epochs = end / len(self.train_dataloader)

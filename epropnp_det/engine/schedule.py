@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 from mmengine.optim import OptimWrapper, OptimWrapperDict, _ParamScheduler
 
-from ..errors import UserError
-
 Schedulers = list[_ParamScheduler] | dict[str, list[_ParamScheduler]] | None
 Wrapper = OptimWrapper | OptimWrapperDict
 
@@ -25,23 +23,15 @@ class Hyperparameters:
         """Those of an optimizer as it is now."""
         return cls(tuple(_settings(group) for group in _groups(wrapper)))
 
-    def put_back(self, wrapper: Wrapper, filename: str) -> None:
+    def put_back(self, wrapper: Wrapper) -> None:
         """Set them again, after the state of a checkpoint has replaced them.
 
-        Args:
-            wrapper: the optimizer.
-            filename: the checkpoint, for messages.
-
         Raises:
-            UserError: the checkpoint is of another kind of optimizer.
+            ValueError: the checkpoint was of another kind of optimizer.
         """
         for group, kept in zip(_groups(wrapper), self.groups, strict=True):
             if _settings(group).keys() - _SCHEDULED != kept.keys() - _SCHEDULED:
-                raise UserError(
-                    f"the optimizer of {filename} is of another kind than that of this config: "
-                    f"start from its weights with `--cfg-options load_from={filename}` in place of "
-                    "--resume."
-                )
+                raise ValueError("the groups of the optimizer have other settings")
             group.update(kept)
 
 
@@ -49,7 +39,7 @@ class Hyperparameters:
 _SCHEDULED = {"initial_lr", "initial_momentum", "initial_betas", "initial_weight_decay"}
 
 
-def replay(schedulers: Schedulers, wrapper: Wrapper, epochs: int, iterations: int) -> None:
+def replay(schedulers: Schedulers, epochs: int, iterations: int) -> None:
     """Step schedulers as far as a training has come.
 
     mmengine's schedulers know each value from the one before, not from the number of the step, so
@@ -57,7 +47,6 @@ def replay(schedulers: Schedulers, wrapper: Wrapper, epochs: int, iterations: in
 
     Args:
         schedulers: just built.
-        wrapper: their optimizer.
         epochs: how many are done; 0 for a training that counts iterations alone.
         iterations: those of an epoch, or of such a training.
     """
@@ -86,7 +75,7 @@ def waits_for_scores(schedulers: Schedulers) -> bool:
 
 
 def end_of_schedule(schedulers: Schedulers, epoch_length: int) -> int | None:
-    """Iteration after which no scheduler changes anything; None if there is none or no such end.
+    """Iteration after which no scheduler changes anything; None if there is no scheduler.
 
     Args:
         schedulers: built.

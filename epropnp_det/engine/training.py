@@ -14,7 +14,7 @@ from .cli import build_runner
 from .config_checks import check_config
 from .launch import process_group
 from .pretrained import check_pretrained, forget_pretrained, prepare_pretrained
-from .work_folder import latest_checkpoint
+from .work_folder import from_weights, latest_checkpoint
 
 
 def use_amp(cfg: Config) -> None:
@@ -103,7 +103,6 @@ def _training_state(path: str | Path) -> dict:
     checkpoint = check_checkpoint(path)
     if not {"meta", "optimizer", "message_hub"} <= checkpoint.keys():
         raise UserError(
-            f"{path} holds weights without the state of a training: start from them with "
-            f"`--cfg-options load_from={path}` in place of --resume."
+            f"{path} holds weights without the state of a training: {from_weights(path)}."
         )
     return checkpoint

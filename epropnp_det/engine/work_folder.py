@@ -44,3 +44,10 @@ def latest_checkpoint(folder: str | Path) -> Path | None:
             "checkpoint: name one with --resume FILE, or remove that record to start anew."
         )
     return numbered[max(numbered)] if numbered else None
+
+
+def from_weights(checkpoint: str | Path) -> str:
+    """What to say where a checkpoint cannot be resumed."""
+    return (
+        f"start from its weights with `--cfg-options load_from={checkpoint}` in place of --resume"
+    )

@@ -286,3 +286,10 @@ def _listen(runner) -> list[str]:
 
 def _interrupt() -> None:
     raise KeyboardInterrupt
+
+
+def test_weights_that_do_not_fit_are_said_on_the_console(toy_runner, tmp_path, capsys):
+    """By mmengine, in a script that does not look at them beforehand as our tools do."""
+    torch.save({"state_dict": {"other.weight": torch.ones(1)}}, tmp_path / "other.pth")
+    toy_runner({"load_from": str(tmp_path / "other.pth")}).test()
+    assert "do not match exactly" in capsys.readouterr().out
