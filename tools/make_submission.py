@@ -3,7 +3,8 @@
     python tools/make_submission.py CONFIG CHECKPOINT --root data/nuscenes --version v1.0-test \\
         --out submission.zip
 
-Of v1.0-mini and v1.0-trainval, for a trial, the validation split is taken.
+For a trial there are v1.0-mini and v1.0-trainval, of which the validation split is taken, or the one
+that --split names.
 """
 
 import argparse
@@ -28,6 +29,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("checkpoint", help="checkpoint file")
     parser.add_argument("--root", required=True, help="the nuScenes folder")
     add_nuscenes_version(parser, default="v1.0-test")
+    parser.add_argument(
+        "--split", choices=["train", "val", "test"], help="split (test if there is one, else val)"
+    )
     parser.add_argument("--out", default="submission.zip", help="file to write (%(default)s)")
     parser.add_argument(
         "--info-dir",
@@ -57,7 +61,7 @@ def make_submission(args: argparse.Namespace) -> None:
     from epropnp_det.evaluation.leaderboard import LeaderboardSplit, pack_submission, point_test_at
 
     cfg = run_config(args)
-    split = LeaderboardSplit.find(args.root, args.version, args.info_dir)
+    split = LeaderboardSplit.find(args.root, args.version, args.info_dir, args.split)
     folder = Path(cfg.work_dir, "submission")
     point_test_at(cfg, args.root, args.version, split, folder)
     if args.tta:

@@ -17,7 +17,7 @@ from ..datasets.info_file import read_info_file
 from ..datasets.nuscenes_tables import SPLITS, load_tables
 from ..errors import UserError
 from ..whole_file import whole_file
-from .splits import resolve_split, samples_of_split
+from .splits import held_splits, resolve_split, samples_of_split
 
 # What this detector does not read when it is tested. External data is the submitter's to declare.
 _UNUSED = ("use_lidar", "use_radar", "use_map")
@@ -25,10 +25,10 @@ _UNUSED = ("use_lidar", "use_radar", "use_map")
 
 @dataclass(frozen=True)
 class LeaderboardSplit:
-    """The split that a version is tested on, and the info file of all its samples.
+    """A split to submit, and the info file of all its samples.
 
     Attributes:
-        name: test, mini_val or val.
+        name: the devkit's name, such as test or mini_val.
         info_file: absolute path.
         tokens: samples of the split.
         scenes: number of its scenes that the dataroot holds.
@@ -42,20 +42,34 @@ class LeaderboardSplit:
     all_scenes: int
 
     @classmethod
-    def find(cls, root: str | Path, version: str, info_dir: str | Path) -> LeaderboardSplit:
+    def find(
+        cls, root: str | Path, version: str, info_dir: str | Path, short: str | None = None
+    ) -> LeaderboardSplit:
         """Look it up in a dataroot.
 
         Args:
             root: nuScenes dataroot.
             version: v1.0-test, or for a trial v1.0-mini or v1.0-trainval.
             info_dir: folder of the info file, absolute or relative to ``root``.
+            short: train, val or test; None takes test where the version has it, else val.
 
         Raises:
-            UserError: tables or info file are missing or of another version, or the info file
-                lacks samples of the split.
+            UserError: tables or info file are missing or of another version, the version has no
+                such split or the dataroot no scene of it, or the info file lacks samples of it.
         """
-        name = resolve_split(str(root), version, None)
-        short = next(short for short, split in SPLITS[version].items() if split == name)
+        splits = SPLITS[version]
+        short = short or ("test" if "test" in splits else "val")
+        if short not in splits:
+            raise UserError(
+                f"{version} has no split {short}: name {' or '.join(splits)} with --split."
+            )
+        name = resolve_split(str(root), version, splits[short])
+        held = held_splits(root, version)
+        if short not in held:
+            mend = f"name --split {' or '.join(held)}, or another" if held else "name another"
+            raise UserError(
+                f"{root} holds no scene of split {short} ({name}): {mend} --root or --version."
+            )
         path = Path(root, info_dir, f"nuscenes_infos_{short}.pkl").absolute()
         command = f"`python tools/create_data.py nuscenes --root {root} --version {version}`"
         if not path.is_file():
@@ -70,7 +84,7 @@ class LeaderboardSplit:
                 f"info file {path} is of {found}, not {version}: make it anew with {command}."
             )
         nusc = load_tables(root, version)
-        tokens = samples_of_split(nusc, name, "name another --root, or another --version")
+        tokens = samples_of_split(nusc, name)
         absent = set(tokens) - {frame["token"] for frame in content["data_list"]}
         if absent:
             raise UserError(

@@ -90,13 +90,28 @@ def check_split(data_root: str, version: str, eval_set: str, evaluated: Collecti
         if scenes.get(row["scene_token"]) in names
     }
     if not tokens:
-        held = [
-            name
-            for name in SPLITS.get(version, {}).values()
-            if not set(scenes.values()).isdisjoint(get_scenes_of_split(name, root))
-        ]
-        raise _no_scene(data_root, eval_set, f"{_MEND} ({' or '.join(held)})" if held else _MEND)
+        held = " or ".join(SPLITS[version][short] for short in held_splits(data_root, version))
+        raise _no_scene(data_root, eval_set, f"{_MEND} ({held})" if held else _MEND)
     check_samples(tokens, evaluated, eval_set, data_root)
+
+
+def held_splits(data_root: str | Path, version: str) -> list[str]:
+    """Short names (train, val, test) of a version's splits of which a dataroot holds a scene.
+
+    Args:
+        data_root: nuScenes dataroot.
+        version: such as v1.0-mini.
+
+    Raises:
+        UserError: the table of scenes is missing or broken.
+    """
+    root = SimpleNamespace(dataroot=str(data_root), version=version)
+    scenes = {row["name"] for row in read_table(Path(data_root, version), "scene")}
+    return [
+        short
+        for short, name in SPLITS.get(version, {}).items()
+        if not scenes.isdisjoint(get_scenes_of_split(name, root))
+    ]
 
 
 def check_samples(
@@ -130,7 +145,7 @@ def _no_scene(data_root: str, eval_set: str, mend: str) -> UserError:
     return UserError(f"{data_root} holds no scene of split {eval_set}: {mend}.")
 
 
-def samples_of_split(nusc: NuScenes, eval_set: str, mend: str = _MEND) -> list[str]:
+def samples_of_split(nusc: NuScenes, eval_set: str) -> list[str]:
     """Tokens of the samples of a split that are in the tables; the tables may hold a part of it.
 
     Raises:
@@ -138,7 +153,7 @@ def samples_of_split(nusc: NuScenes, eval_set: str, mend: str = _MEND) -> list[s
     """
     tokens = get_samples_of_scenes(get_scenes_of_split(eval_set, nusc), nusc)
     if not tokens:
-        raise _no_scene(nusc.dataroot, eval_set, mend)
+        raise _no_scene(nusc.dataroot, eval_set, _MEND)
     return tokens
 
 

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import shutil
 import zipfile
 
 import pytest
@@ -60,6 +61,27 @@ def test_the_split_has_every_sample_of_its_scenes(root):
     assert set(split.tokens) == {s["token"] for s in tables.sample if s["scene_token"] in val}
     assert (split.name, len(split.tokens), split.scenes, split.all_scenes) == ("mini_val", 2, 1, 2)
     assert split.info_file == root / "nuscenes_infos_val.pkl"
+
+
+def test_a_split_that_is_named(root):
+    split = LeaderboardSplit.find(root, "v1.0-mini", ".", "train")
+    assert (split.name, split.scenes, split.all_scenes) == ("mini_train", 1, 8)
+    assert split.info_file == root / "nuscenes_infos_train.pkl"
+
+
+def test_a_split_that_is_not_there(root, tmp_path):
+    with pytest.raises(UserError, match="v1.0-mini has no split test: name train or val with"):
+        LeaderboardSplit.find(root, "v1.0-mini", ".", "test")
+    tables = tmp_path / "v1.0-mini"
+    shutil.copytree(root / "v1.0-mini", tables)
+    scenes = json.loads((tables / "scene.json").read_text())
+    kept = [scene for scene in scenes if scene["name"] != "scene-0103"]
+    (tables / "scene.json").write_text(json.dumps(kept))
+    with pytest.raises(UserError, match=r"no scene of split val \(mini_val\): name --split train"):
+        LeaderboardSplit.find(tmp_path, "v1.0-mini", ".")
+    (tables / "scene.json").write_text("[]")
+    with pytest.raises(UserError, match=r"no scene of split val \(mini_val\): name another --root"):
+        LeaderboardSplit.find(tmp_path, "v1.0-mini", ".")
 
 
 def test_what_a_dataroot_is_refused_for(root, tmp_path):
