@@ -69,6 +69,12 @@ def calibrate(args: argparse.Namespace) -> str:
     with tqdm(loader, unit="batch") as batches:
         found = predictions(model, batches)
         levels, num_objects = detection_levels(model.bbox_head, found, args.score_thr)
+    if not len(levels.pose):
+        raise UserError(
+            f"none of the {num_objects} objects was found with a score of {args.score_thr:g} or "
+            "more, so nothing can be said of its pose: lower --score-thr, or name a checkpoint of "
+            "a trained network."
+        )
     content = dict(
         config=args.config,
         checkpoint=args.checkpoint,

@@ -36,7 +36,8 @@ def read_info_file(path: str, backend_args: dict | None = None) -> dict:
         TypeError,
         ValueError,
     ) as error:
-        raise UserError(f"info file {path} is not readable ({error!r}): {mend}") from error
+        what = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise UserError(f"info file {path} is not readable ({what}): {mend}") from error
     if not isinstance(content, dict) or not {"metainfo", "data_list"} <= content.keys():
         raise UserError(f"info file {path} is not in mmdet3d v2 format: {mend}")
     if not content["data_list"]:

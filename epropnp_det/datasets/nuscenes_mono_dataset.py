@@ -19,6 +19,9 @@ _DATA_PREFIX = {
     **{camera: f"samples/{camera}" for camera in CAMERAS},
 }
 
+# The highest of nuScenes' levels of visibility: at least 80 % of the object.
+_CLEAREST = 4
+
 
 @DATASETS.register_module()
 class NuScenesMonoDataset(NuScenesDataset):
@@ -53,7 +56,8 @@ class NuScenesMonoDataset(NuScenesDataset):
 
     Raises:
         UserError: The data root or info file is missing, or the info file is unreadable, empty,
-            not in v2 format, of another version, or lacks what a filter asks for.
+            not in v2 format, of another version, or lacks what a filter asks for; or there is no
+            such ``min_visibility``.
     """
 
     # Without the stock default 'v1.0-trainval', the info file tells the version.
@@ -73,6 +77,11 @@ class NuScenesMonoDataset(NuScenesDataset):
         min_visibility: int = 0,
         **kwargs,
     ) -> None:
+        if not 0 <= min_visibility <= _CLEAREST:
+            raise UserError(
+                f"min_visibility is {min_visibility}: give a level from 1 to {_CLEAREST}, or 0 for "
+                "all."
+            )
         self.min_visibility = min_visibility
         super().__init__(
             data_root=data_root,

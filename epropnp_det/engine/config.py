@@ -15,6 +15,7 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 from ..errors import UserError
+from .own_settings import check_own_settings
 
 # Keys that Runner reads from the config itself, beside its own arguments.
 RUNNER_KEYS = frozenset(inspect.signature(Runner).parameters) | {
@@ -63,8 +64,9 @@ def load_config(
 
     Raises:
         UserError: if the file or a base of it is missing or fails, if it asks for an unset
-            environment variable, if `custom_imports` names a module that is not installed, or if
-            an override's key is unknown to the runner or a misspelt one of the config.
+            environment variable, if `custom_imports` names a module that is not installed, if an
+            override's key is unknown to the runner or a misspelt one of the config, or if a setting
+            of the runner or of our own parts has another type than declared.
     """
     path = Path(path)
     if path.is_dir():
@@ -110,6 +112,7 @@ def load_config(
             _check_option(cfg, key, value)
         cfg.merge_from_dict(dict(options))
     _spelt(cfg._cfg_dict)
+    check_own_settings(cfg)
     return cfg
 
 

@@ -33,9 +33,15 @@ def check_data(cfg: Config, loaders: Sequence[str]) -> None:
         loaders: config keys of data loaders; absent ones and remote paths are passed over.
 
     Raises:
-        UserError: naming the file or folder and the config key that asks for it.
+        UserError: naming the file or folder and the config key that asks for it, or an empty
+            pipeline.
     """
     for key, dataset in _datasets_of(cfg, loaders):
+        if "pipeline" in dataset and not dataset["pipeline"]:
+            raise UserError(
+                f"{key}.pipeline is empty, so that nothing reads an image: list transforms there, "
+                "the last of them Pack3DDetInputs."
+            )
         if "ann_file" not in dataset:
             continue
         root, file = str(dataset.get("data_root") or ""), str(dataset["ann_file"] or "")
@@ -59,11 +65,16 @@ def check_classes(cfg: Config, loaders: Sequence[str]) -> None:
         loaders: config keys of data loaders; absent ones are passed over.
 
     Raises:
-        UserError: naming the two keys that differ.
+        UserError: naming the two keys that differ, or one that names no classes.
     """
     classes = {}
     for key, dataset in _datasets_of(cfg, loaders):
         found = _classes(dataset)
+        if found is None and "classes" in (dataset.get("metainfo") or {}):
+            raise UserError(
+                f"{key}.metainfo.classes is None: list names there, or leave it out for those of "
+                "the data set."
+            )
         if found is not None:
             if isinstance(found, str) and not Path(found).is_file():
                 raise UserError(

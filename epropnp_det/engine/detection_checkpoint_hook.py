@@ -9,7 +9,7 @@ from pathlib import Path
 from mmdet3d.registry import HOOKS
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import CheckpointHook
-from mmengine.runner import BaseLoop, Runner
+from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner
 from mmengine.utils import is_seq_of
 
 from ..command_line import check_output_folder
@@ -70,6 +70,13 @@ class DetectionCheckpointHook(CheckpointHook):
             raise UserError(
                 "checkpoint.save_best needs a validation, and the config has none: set val_cfg, "
                 "val_dataloader and val_evaluator, or save_best=None."
+            )
+        loop = runner.train_loop
+        end = loop.max_epochs if isinstance(loop, EpochBasedTrainLoop) else loop.max_iters
+        if loop.val_begin > end:
+            raise UserError(
+                f"checkpoint.save_best needs a validation, and the first would be after "
+                f"{loop.val_begin} of {end}: lower train_cfg.val_begin, or set save_best=None."
             )
         scores = [_score_names(metric) for metric in runner.val_evaluator.metrics]
         if all(scores):

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 from ..errors import UserError
 from ..whole_file import whole_file
 from .build_errors import settings_of
+from .checkpoint import check_checkpoint
 from .console import quieten
 from .data_loader import (
     check_shared_memory,
@@ -96,12 +97,17 @@ class EProPnPRunner(Runner):
         """As the stock method.
 
         Raises:
-            UserError: the training set holds no object.
+            UserError: the training set holds no object, or no step or validation is asked for.
         """
         with settings_of("train_cfg or train_dataloader"):
             loop = super().build_train_loop(loop)
         if loop.val_interval < 1:
             raise UserError(f"train_cfg.val_interval is {loop.val_interval}: give at least 1.")
+        if loop.max_iters < 1:
+            raise UserError(
+                "the config asks for no training step: give train_cfg.max_epochs, or "
+                "max_iters, of at least 1."
+            )
         check_something_to_learn(loop.dataloader.dataset)
         return loop
 
@@ -138,13 +144,19 @@ class EProPnPRunner(Runner):
         super().scale_lr(optim_wrapper, {**auto_scale_lr, "base_batch_size": base / counts})
 
     def load_or_resume(self) -> None:
-        """As the stock method, from wherever the work folder is now; only a training resumes."""
+        """As the stock method, from wherever the work folder is now; only a training resumes.
+
+        Raises:
+            UserError: the checkpoint is remote. mmengine would unpickle whatever comes from there.
+        """
         training = isinstance(self._train_loop, BaseLoop)
         self._resume = self._resume and training
         if self._resume and self._load_from is None:
             found = latest_checkpoint(self.work_dir)
             self._load_from = found and str(found)
             self._resume = found is not None
+        if "://" in str(self._load_from):
+            check_checkpoint(self._load_from)
         super().load_or_resume()
         if training:
             self._say_schedule()

@@ -117,6 +117,10 @@ class NuScenesMonoMetric(NuScenesMetric):
         limit = self.eval_detection_configs.max_boxes_per_sample
         if max_boxes > limit:
             raise UserError(f"nuScenes allows {limit} boxes a sample, not max_boxes={max_boxes}.")
+        if max_boxes < 1:
+            raise UserError(f"max_boxes is {max_boxes}: give at least 1.")
+        if nms_thr is not None and not 0 <= nms_thr <= 1:
+            raise UserError(f"nms_thr is {nms_thr}: give one from 0 to 1, or None to keep all.")
         self.version = version
         self.eval_set = eval_set
         self.nms_thr = nms_thr

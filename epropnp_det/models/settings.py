@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import UserError
+from ..setting_types import check_setting_types
 
 
 @dataclass(frozen=True)
@@ -16,12 +17,19 @@ class TrainSettings:
         solver_iters: Levenberg-Marquardt iterations from the best initial pose.
         mc_samples: pose samples of an object, over all rounds.
         mc_rounds: rounds of adaptive importance sampling.
+
+    Raises:
+        UserError: a value is of another type, a number of things below 1, or ``mc_samples`` no
+            multiple of ``mc_rounds``.
     """
 
     samples_per_img: int = 48
     solver_iters: int = 10
     mc_samples: int = 128
     mc_rounds: int = 4
+
+    def __post_init__(self) -> None:
+        _check(self, "train_cfg", "samples_per_img")
 
 
 @dataclass(frozen=True)
@@ -40,8 +48,8 @@ class TestSettings:
         return_posterior: attach the posterior of its pose; :class:`PosePredictor` names the fields.
 
     Raises:
-        UserError: ``mc_scoring_ratio`` is not between 0 and 1, or ``mc_samples`` is no positive
-            multiple of ``mc_rounds``.
+        UserError: a value is of another type, a number of things below 1, ``mc_scoring_ratio`` not
+            between 0 and 1, or ``mc_samples`` no multiple of ``mc_rounds``.
     """
 
     __test__ = False  # not a test case, whatever its name says to pytest
@@ -56,12 +64,21 @@ class TestSettings:
     return_posterior: bool = False
 
     def __post_init__(self) -> None:
+        _check(self, "test_cfg", "max_per_img")
         if not 0 <= self.mc_scoring_ratio <= 1:
             raise UserError(
                 f"test_cfg.mc_scoring_ratio is {self.mc_scoring_ratio}: give one between 0 and 1."
             )
-        if self.mc_samples < 1 or self.mc_samples % self.mc_rounds:
-            raise UserError(
-                f"test_cfg.mc_samples is {self.mc_samples}: give a positive multiple of mc_rounds, "
-                f"which is {self.mc_rounds}."
-            )
+
+
+def _check(settings: TrainSettings | TestSettings, key: str, most_objects: str) -> None:
+    """Types, numbers of things, and samples that the rounds share evenly."""
+    check_setting_types(type(settings), vars(settings), key)
+    for name in (most_objects, "solver_iters", "mc_samples", "mc_rounds"):
+        if (value := getattr(settings, name)) < 1:
+            raise UserError(f"{key}.{name} is {value}: give at least 1.")
+    if settings.mc_samples % settings.mc_rounds:
+        raise UserError(
+            f"{key}.mc_samples is {settings.mc_samples}: give a positive multiple of mc_rounds, "
+            f"which is {settings.mc_rounds}."
+        )

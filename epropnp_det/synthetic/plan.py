@@ -52,7 +52,10 @@ class Settings:
             raise UserError(f"unknown version {self.version!r}: choose one of {', '.join(SPLITS)}")
         limit = sum(map(len, SPLITS[self.version]))
         if not 1 <= self.scenes <= limit:
-            raise UserError(f"{self.scenes} scenes: {self.version} can hold 1 to {limit}")
+            raise UserError(
+                f"{self.scenes} scenes: {self.version} can hold 1 to {limit}: ask for so many, "
+                "or for another version."
+            )
         if min(self.samples_per_scene, self.val_samples_per_scene) < 1:
             raise UserError("a scene needs at least 1 sample")
         if self.seed < 0:

@@ -204,6 +204,12 @@ def test_filters(fake_root, fake_infos, tmp_path):
     assert labels(edited, metainfo={"classes": ["pedestrian"]}) == [0]
 
 
+@pytest.mark.parametrize("level", [-1, 5])
+def test_no_such_visibility(fake_root, fake_infos, level):
+    with pytest.raises(UserError, match=f"min_visibility is {level}: give a level from 1 to 4"):
+        _mono(fake_root, fake_infos, min_visibility=level)
+
+
 def test_stock_info_file(fake_root, fake_infos, tmp_path):
     stock = _as_stock(fake_infos, tmp_path / "stock.pkl")
     pipeline = [

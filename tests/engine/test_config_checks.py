@@ -218,6 +218,18 @@ def test_no_data_set(dataset):
         check_data(Config({"train_dataloader": {"dataset": dataset}}), ["train_dataloader"])
 
 
+def test_no_transforms(tmp_path):
+    loader = {"dataset": {"type": "D", "pipeline": [], "ann_file": "a"}}
+    with pytest.raises(UserError, match="loader.dataset.pipeline is empty"):
+        check_data(Config({"loader": loader}), ["loader"])
+
+
+def test_no_classes():
+    loader = {"dataset": {"type": "D", "metainfo": {"classes": None}}}
+    with pytest.raises(UserError, match="loader.dataset.metainfo.classes is None: list names"):
+        check_classes(Config({"loader": loader}), ["loader"])
+
+
 def test_variable_that_breaks_a_config(tmp_path, monkeypatch):
     (tmp_path / "config.py").write_text("root = '{{$NUSCENES_ROOT:data}}'\n")
     monkeypatch.setenv("NUSCENES_ROOT", "/my 'own' data")

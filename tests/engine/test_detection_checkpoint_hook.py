@@ -68,6 +68,12 @@ def test_without_validation(toy_runner):
         toy_runner({**options, f"{HOOK}.save_best": "NDS"}).train()
 
 
+def test_validation_that_never_comes(toy_runner):
+    options = {"train_cfg.val_begin": 9, f"{HOOK}.save_best": "NDS"}
+    with pytest.raises(UserError, match="the first would be after 9 of 3: lower train_cfg.val_be"):
+        toy_runner(options).train()
+
+
 def test_other_metrics_as_in_the_stock_hook(toy_runner):
     options = {f"{HOOK}.save_best": "toy/error", f"{HOOK}.rule": "less"}
     runner = toy_runner(options)

@@ -194,6 +194,22 @@ def test_validated_epoch_is_not_validated_again(toy_runner, monkeypatch):
     assert validated == [3]
 
 
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [("max_epochs", "no training step: give train_cfg.max_epochs"), ("val_interval", "at least 1")],
+)
+def test_training_of_nothing(toy_runner, option, said):
+    with pytest.raises(UserError, match=said):
+        toy_runner({f"train_cfg.{option}": 0}).train()
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_remote_checkpoint_is_not_unpickled(toy_runner, resume):
+    runner = toy_runner({"load_from": "https://host/a.pth"}, resume)
+    with pytest.raises(UserError, match="https://host/a.pth is not on this machine"):
+        runner.train()
+
+
 def test_console_is_short_and_the_file_whole(toy_runner, capsys):
     runner = toy_runner({"train_cfg.max_epochs": 1})
     runner.train()

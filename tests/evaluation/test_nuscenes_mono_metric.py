@@ -348,6 +348,8 @@ def test_split_without_any_annotated_object(tiny_root):
         ({"eval_set": "val"}, "Split val is not in version v1.0-mini: .* mini_train, mini_val"),
         ({"eval_set": "vall"}, "Split vall is not in version v1.0-mini"),
         ({"ann_file": "/nowhere.pkl"}, "info file /nowhere.pkl does not exist"),
+        ({"max_boxes": 0}, "max_boxes is 0: give at least 1"),
+        ({"nms_thr": -0.1}, "nms_thr is -0.1: give one from 0 to 1, or None"),
         ({"eval_version": "detection_1999"}, "no eval_version detection_1999"),
         ({"format_only": True}, "format_only needs jsonfile_prefix"),
         ({"metric": "segm"}, "'bbox' alone, not 'segm'"),

@@ -75,6 +75,7 @@ def test_table_numbers_and_picture(calibrate, arguments, tmp_path, capsys):
     ("options", "said"),
     [
         (["--mc-samples", "63"], "mc_samples is 63: give a positive multiple of mc_rounds"),
+        (["--score-thr", "1"], "none of the 48 objects was found with a score of 1 or more"),
         (["--device", "abacus"], "no device 'abacus'"),
         (["--cfg-options", "val_dataloader=None"], "has no val_dataloader"),
         (["--cfg-options", "val_dataloader.dataset.ann_file=absent.pkl"], "absent.pkl"),
