@@ -6,7 +6,7 @@ import inspect
 import types
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any, Optional, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from .errors import UserError
 
@@ -51,7 +51,7 @@ def _declared_types(taker: type) -> dict[str, object]:
         for name, hint in get_type_hints(function).items():
             if name in parameters:
                 default = parameters[name].default
-                found.setdefault(name, Optional[hint] if default is None else hint)
+                found.setdefault(name, hint | None if default is None else hint)
         if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
             break
     return found

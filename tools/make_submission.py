@@ -3,8 +3,8 @@
     python tools/make_submission.py CONFIG CHECKPOINT --root data/nuscenes --version v1.0-test \\
         --out submission.zip
 
-For a trial there are v1.0-mini and v1.0-trainval, of which the validation split is taken, or the one
-that --split names.
+For a trial there are v1.0-mini and v1.0-trainval; their validation split is taken, or the one that
+--split names.
 """
 
 import argparse
