@@ -16,7 +16,16 @@ _FOR_THE_FILE = (
     # mmengine's own hook uses what mmengine deprecates.
     '"FileClient" will be deprecated',
     '"HardDiskBackend" is the alias',
+    # Said twice.
+    "Loads checkpoint by ",
 )
+# A line for every parameter that a config freezes, and for every layer of an older file.
+_FOR_EACH = re.compile(
+    r"\S+ is skipped since its requires_grad=False|.* is upgraded to version 2\."
+)
+# What a deformable network lacks in the weights of a classifier, and what it has no use for.
+_DIFFERENCE = re.compile(r"(?:missing keys|unexpected key) in source state_dict: (.*)")
+_EXPECTED = re.compile(r".*\.conv_offset\.(?:weight|bias)|fc\.(?:weight|bias)")
 # What stands before the words: rules of dashes.
 _START = re.compile(r"[\s-]*")
 
@@ -26,7 +35,18 @@ class _ForTheConsole(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()
-        return not message.startswith(_FOR_THE_FILE, _START.match(message).end())
+        return not (
+            message.startswith(_FOR_THE_FILE, _START.match(message).end())
+            or _FOR_EACH.fullmatch(message.strip())
+            or _is_expected(message)
+        )
+
+
+def _is_expected(message: str) -> bool:
+    """Whether weights differ from a network as those of a classifier do from a detector's."""
+    differences = _DIFFERENCE.findall(message)
+    names = [name.strip() for listed in differences for name in listed.split(",")]
+    return bool(names) and all(map(_EXPECTED.fullmatch, names))
 
 
 def quieten(logger: logging.Logger) -> None:

@@ -56,6 +56,7 @@ def test_one_step_checkpoint_resume_and_validation(run_script, repo_root, dataro
 
     said = train(config, "--cfg-options", backbone, *ONE_STEP, "train_cfg.max_epochs=1")
     assert "Epoch(train) [1][1/1]" in said and "NuScenes/NDS" in said
+    assert said.partition("Epoch(train)")[0].count("\n") < 60
     first = check_checkpoint(tmp_path / "work/epoch_1.pth")
     # The written config says everything that the first call said.
     said = train(tmp_path / "work" / NAME, "--resume", "--cfg-options", "train_cfg.max_epochs=2")
