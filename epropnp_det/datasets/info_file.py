@@ -1,10 +1,25 @@
 """Info files in mmdet3d's v2 format."""
 
 import pickle
+from collections.abc import Mapping, Sequence
 
 import mmengine
 
 from ..errors import UserError
+
+# mmdet3d numbers the images of its 'mv_image_based' datasets so.
+_NUSCENES_CAMERAS = 6
+
+
+def images_per_frame(frames: Sequence[dict]) -> int:
+    """How many numbers a frame has for its images: six as in mmdet3d, more for rigs of more.
+
+    Image ``i`` of frame ``f`` has the ``sample_idx`` of ``f`` times this plus ``i``.
+
+    Args:
+        frames: the ``data_list`` of an info file.
+    """
+    return max(_NUSCENES_CAMERAS, *(len(frame.get("images", ())) for frame in frames))
 
 
 def read_info_file(path: str, backend_args: dict | None = None) -> dict:
@@ -18,7 +33,8 @@ def read_info_file(path: str, backend_args: dict | None = None) -> dict:
         A dict with the dict ``metainfo`` and the list of frames ``data_list``, which is not empty.
 
     Raises:
-        UserError: The file is missing, unreadable, not in v2 format or empty.
+        UserError: The file is missing, unreadable, not in v2 format, of an early form of it, or
+            empty.
     """
     mend = "make it with tools/create_data.py or set ann_file in the config"
     try:
@@ -42,4 +58,10 @@ def read_info_file(path: str, backend_args: dict | None = None) -> dict:
         raise UserError(f"info file {path} is not in mmdet3d v2 format: {mend}")
     if not content["data_list"]:
         raise UserError(f"info file {path} holds no frame: {mend}")
+    for frame in content["data_list"]:
+        if not isinstance(frame, Mapping) or not isinstance(frame.get("images", {}), Mapping):
+            raise UserError(
+                f"info file {path} is of an early form of mmdet3d's v2 format, in which the images "
+                f"of a frame have no names: {mend}"
+            )
     return content

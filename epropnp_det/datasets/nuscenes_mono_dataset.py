@@ -1,21 +1,25 @@
 """nuScenes as single images with boxes in each camera's own frame."""
 
 import os.path as osp
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from mmdet3d.datasets import NuScenesDataset
 from mmdet3d.registry import DATASETS
-from mmengine.fileio import isdir
+from mmengine.fileio import exists, isdir
+from mmengine.logging import print_log
 
 from ..errors import UserError
-from .info_file import read_info_file
+from .info_file import images_per_frame, read_info_file
 from .nuscenes_names import CAMERAS, LIDAR
 
 _DATA_PREFIX = {
     "pts": f"samples/{LIDAR}",
     "sweeps": f"sweeps/{LIDAR}",
+    # Of cameras that nuScenes does not have.
+    "img": "",
     **{camera: f"samples/{camera}" for camera in CAMERAS},
 }
 
@@ -28,15 +32,19 @@ class NuScenesMonoDataset(NuScenesDataset):
     """The stock dataset, set up and mended for monocular detection.
 
     It reads the info files of :func:`~epropnp_det.datasets.create_nuscenes_infos` and, doing
-    without the extras, those of mmdet3d. One item is one image; ``sample_idx`` is six times the
-    frame's number plus the camera's position in ``info['images']``, also in a subset of the
-    dataset. An item has, besides what the stock dataset gives:
+    without the extras, those of mmdet3d, of any number of cameras, with or without a LiDAR. One
+    item is one image; ``sample_idx`` is six times the frame's number (or as many times as it has
+    cameras, where these are more) plus the camera's position in ``info['images']``, also in a
+    subset of the dataset. An item has, besides what the stock dataset gives:
 
-    - ``lidar_points``: absolute ``lidar_path`` of the keyframe's sweep, ``lidar2ego`` and
-      ``ego2global`` (4x4) at the LiDAR's timestamp, whatever the modality;
+    - ``lidar_points``, where there is a LiDAR: absolute ``lidar_path`` of the keyframe's sweep,
+      ``lidar2ego`` and ``ego2global`` (4x4) at the LiDAR's timestamp, whatever the modality;
     - ``images[camera]['cam2img']``: (3, 3) float64 array; with our info files also ``ego2global``
       at the camera's own timestamp;
     - NaN where a velocity is unknown (the stock dataset says zero).
+
+    The table in the log counts the boxes that the filters leave. The ``img_path`` of a camera is
+    looked for in its folder of the nuScenes layout, below ``data_root`` and beside the info file.
 
     Args:
         data_root: The nuScenes folder.
@@ -50,6 +58,8 @@ class NuScenesMonoDataset(NuScenesDataset):
         use_valid_flag: Drop the boxes without LiDAR and radar points, as the devkit's evaluation
             does (info files of mmdet3d do not tell: they call every camera box valid). If False,
             drop the boxes without LiDAR points.
+        filter_points: Whether boxes are dropped for a lack of points, as above. False keeps them
+            all, for labels that were made from images.
         min_visibility: Drop boxes with a nuScenes visibility level (1 to 4) below it; boxes of
             unknown visibility stay, which are all of a stock info file.
         **kwargs: As in the stock dataset. A ``version`` in ``metainfo`` must match the info file's.
@@ -74,6 +84,7 @@ class NuScenesMonoDataset(NuScenesDataset):
         modality: dict | None = None,
         filter_empty_gt: bool = False,
         use_valid_flag: bool = True,
+        filter_points: bool = True,
         min_visibility: int = 0,
         **kwargs,
     ) -> None:
@@ -83,6 +94,8 @@ class NuScenesMonoDataset(NuScenesDataset):
                 "all."
             )
         self.min_visibility = min_visibility
+        self.filter_points = filter_points
+        self._left_out: Counter[str] = Counter()
         super().__init__(
             data_root=data_root,
             ann_file=ann_file,
@@ -108,21 +121,45 @@ class NuScenesMonoDataset(NuScenesDataset):
                 f"{self._metainfo['version']}: change metainfo.version or ann_file"
             )
         self._metainfo = {**content["metainfo"], **self._metainfo}
-        parsed = (self.parse_data_info(frame) for frame in content["data_list"])
-        return [item for part in parsed for item in (part if isinstance(part, list) else [part])]
+        frames = content["data_list"]
+        self._images_per_frame = images_per_frame(frames)
+        self.data_prefix |= self._image_folders(frames)
+        parsed = (self.parse_data_info(frame) for frame in frames)
+        items = [item for part in parsed for item in (part if isinstance(part, list) else [part])]
+        if self._left_out and not self.test_mode:
+            counted = ", ".join(f"{count} {why}" for why, count in self._left_out.items())
+            print_log(f"Boxes of {self.ann_file} that are left out: {counted}.", "current")
+        return items
+
+    def _image_folders(self, frames: Sequence[dict]) -> dict[str, str]:
+        """Folder of each camera's images, the first of those in which the first image is."""
+        folders = {}
+        for frame in frames:
+            for camera, image in frame.get("images", {}).items():
+                if camera in folders or "img_path" not in image:
+                    continue
+                usual = self.data_prefix.get(camera, self.data_prefix["img"])
+                places = (usual, self.data_root or "", osp.dirname(self.ann_file))
+                paths = (osp.join(place, image["img_path"]) for place in places)
+                found = (place for place, path in zip(places, paths, strict=True) if exists(path))
+                folders[camera] = next(found, usual)
+        return folders
 
     def parse_data_info(self, info: dict) -> list[dict] | dict:
         """Items of one frame; see the class for what is added to the stock items."""
-        lidar = {
-            "ego2global": info["ego2global"],
-            **info["lidar_points"],
-            "lidar_path": osp.join(self.data_prefix["pts"], info["lidar_points"]["lidar_path"]),
-        }
+        lidar = {}
+        if "lidar_points" in info:
+            points = info["lidar_points"]
+            path = osp.join(self.data_prefix["pts"], points["lidar_path"])
+            lidar = {
+                "lidar_points": {"ego2global": info["ego2global"], **points, "lidar_path": path}
+            }
         items = super().parse_data_info(info)
         if self.load_type == "mv_image_based":
-            for item in items:
+            for i, item in enumerate(items):
+                item["sample_idx"] = info["sample_idx"] * self._images_per_frame + i
                 item["image_idx"] = item["sample_idx"]
-                item["lidar_points"] = lidar
+                item.update(lidar)
                 for image in item["images"].values():
                     image["cam2img"] = np.array(image["cam2img"], dtype=np.float64)
         return items
@@ -136,7 +173,12 @@ class NuScenesMonoDataset(NuScenesDataset):
 
     def parse_ann_info(self, info: dict) -> dict:
         """Annotations as arrays of equal length, N or 0, with NaN for an unknown velocity."""
+        counts = list(self.num_ins_per_cat)
         ann_info = super().parse_ann_info(info)
+        # The stock table counts boxes before they are filtered.
+        for label in ann_info["gt_labels_3d"]:
+            counts[label] += 1
+        self.num_ins_per_cat = counts
         unknown = ann_info.pop("velocity_unknown", None)
         if unknown is not None and self.with_velocity:
             ann_info["velocities"][unknown] = np.nan
@@ -148,16 +190,26 @@ class NuScenesMonoDataset(NuScenesDataset):
         return ann_info
 
     def _filter_with_mask(self, ann_info: dict) -> dict:
-        if not self.use_valid_flag and "num_lidar_pts" not in ann_info:
+        if self.filter_points and not self.use_valid_flag and "num_lidar_pts" not in ann_info:
             raise UserError(
                 f"info file {self.ann_file} has no LiDAR point counts: set use_valid_flag=True or "
                 f"make it with tools/create_data.py"
             )
-        ann_info = self._remove_dontcare(super()._filter_with_mask(ann_info))
+        ann_info = self._remove_dontcare(ann_info)
+        if self.filter_points:
+            before = len(ann_info["gt_labels_3d"])
+            ann_info = super()._filter_with_mask(ann_info)
+            self._count_out("without points (filter_points)", before, ann_info)
         if "visibility" in ann_info:
+            before = len(ann_info["gt_labels_3d"])
             level = ann_info["visibility"]
             keep = (level >= self.min_visibility) | (level < 1)
             ann_info = {k: v if k == "instances" else v[keep] for k, v in ann_info.items()}
+            self._count_out("of lower visibility (min_visibility)", before, ann_info)
         # The base class is about to overwrite NaN with zero.
         ann_info["velocity_unknown"] = np.isnan(ann_info["velocities"]).any(axis=1)
         return ann_info
+
+    def _count_out(self, why: str, before: int, ann_info: dict) -> None:
+        if dropped := before - len(ann_info["gt_labels_3d"]):
+            self._left_out[why] += dropped

@@ -8,6 +8,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -24,17 +25,18 @@ from ..errors import UserError
 from .attributes import choose_attributes
 from .camera_views import CameraView, CameraViews, load_camera_views
 from .devkit_eval import evaluate_submission, metric_names, score_names
+from .evaluated_tables import prepare_tables
 from .geometry import camera_boxes_to_global
 from .merging import merge_cameras
 from .score_names import ScoreNames
-from .splits import (
-    check_samples,
-    check_split,
-    has_detection_classes,
-    resolve_split,
-    samples_of_split,
-)
+from .splits import check_samples, check_split, resolve_split, samples_of_split
 from .submission import submission_boxes, write_submission
+from .truth_checks import (
+    check_annotated_attributes,
+    check_truth,
+    nothing_to_compare,
+    say_unseen,
+)
 
 _RESULT_NAME = "pred_instances_3d"
 _PREFIX = f"{_RESULT_NAME}_NuScenes"
@@ -72,6 +74,10 @@ class NuScenesMonoMetric(NuScenesMetric):
             of two boxes goes; None keeps all.
         max_boxes: at most so many boxes a sample.
         score_thr: boxes below this score go.
+        filter_points: whether objects without LiDAR and radar points do not count, as in nuScenes.
+            False counts all, for labels that were made from images.
+        visible_only: whether only the objects count that an image of `ann_file` shows, for rigs
+            that do not see all around; it must be an info file of tools/create_data.py.
 
     Raises:
         UserError: a setting does not fit the data; its message says which.
@@ -94,6 +100,8 @@ class NuScenesMonoMetric(NuScenesMetric):
         nms_thr: float | None = 0.25,
         max_boxes: int = 500,
         score_thr: float = 0.0,
+        filter_points: bool = True,
+        visible_only: bool = False,
     ) -> None:
         if format_only and jsonfile_prefix is None:
             raise UserError("format_only needs jsonfile_prefix, the folder to write to.")
@@ -126,6 +134,8 @@ class NuScenesMonoMetric(NuScenesMetric):
         self.nms_thr = nms_thr
         self.max_boxes = max_boxes
         self.score_thr = score_thr
+        self.filter_points = filter_points
+        self.visible_only = visible_only
 
     @NuScenesMetric.dataset_meta.setter
     def dataset_meta(self, dataset_meta: dict) -> None:
@@ -141,15 +151,10 @@ class NuScenesMonoMetric(NuScenesMetric):
             if self.jsonfile_prefix is not None:
                 check_output_folder(self.jsonfile_prefix, "the evaluator's jsonfile_prefix")
             version, eval_set = self._target()
-            tokens = self._views.sample_tokens
-            check_split(self.data_root, version, eval_set, tokens)
-            # A file may leave out what only training needs; the tables are slow to read.
-            if not (
-                self.format_only
-                or self._views.annotated
-                or has_detection_classes(self.data_root, version, tokens)
-            ):
-                raise self._nothing_to_compare(eval_set)
+            check_split(self.data_root, version, eval_set, self._views.sample_tokens)
+            say_unseen(self._views, self.data_root, version, self.visible_only)
+            if not self.format_only:
+                self._check_truth(version, eval_set)
 
     @property
     def score_names(self) -> ScoreNames:
@@ -189,6 +194,8 @@ class NuScenesMonoMetric(NuScenesMetric):
         """
         version, eval_set = self._target()
         nusc = load_tables(self.data_root, version)
+        visible = self._views.visible if self.visible_only else None
+        prepare_tables(nusc, self._views.categories, self.filter_points, visible)
         tokens = samples_of_split(nusc, eval_set)
         images = {result["sample_idx"]: result[_RESULT_NAME] for result in results}
         submission = self._submission(images, nusc, eval_set, tokens)
@@ -221,7 +228,9 @@ class NuScenesMonoMetric(NuScenesMetric):
 
     @cached_property
     def _views(self) -> CameraViews:
-        return load_camera_views(self.ann_file, self.backend_args)
+        return load_camera_views(
+            self.ann_file, self.eval_detection_configs.class_range, self.backend_args
+        )
 
     @property
     def _classes(self) -> Sequence[str]:
@@ -237,14 +246,20 @@ class NuScenesMonoMetric(NuScenesMetric):
             raise UserError(f"{self.ann_file} does not name its nuScenes version: set version.")
         eval_set = resolve_split(self.data_root, version, self.eval_set)
         if not self.format_only and eval_set == _UNANNOTATED:
-            raise self._nothing_to_compare(eval_set)
+            raise nothing_to_compare(self.data_root, eval_set)
         return version, eval_set
 
-    def _nothing_to_compare(self, eval_set: str) -> UserError:
-        return UserError(
-            f"Split {eval_set} has no annotated object in {self.data_root}: set format_only and "
-            "jsonfile_prefix to write the submission alone."
-        )
+    def _check_truth(self, version: str, eval_set: str) -> None:
+        check_truth(self._views, self.data_root, version, eval_set, self.filter_points)
+        if self.visible_only and self._views.visible is None:
+            raise UserError(
+                f"visible_only needs to know what the images show, and {self.ann_file} does not "
+                "tell which annotations: make it with tools/create_data.py."
+            )
+        if not self._views.attributes_checked:
+            check_annotated_attributes(
+                self.data_root, version, self._views.sample_tokens, self._views.categories
+            )
 
     def _columns(self, predictions: dict) -> dict[str, np.ndarray]:
         """Boxes (N, 9), scores, labels and attribute names of one image."""
@@ -301,8 +316,15 @@ class NuScenesMonoMetric(NuScenesMetric):
                 "current",
                 logging.WARNING,
             )
-        check_samples(tokens, samples.keys(), eval_set, self.data_root)
-        if absent := self._views.by_sample_idx.keys() - images.keys():
+        check_samples(tokens, samples.keys(), eval_set, Path(nusc.dataroot, nusc.version))
+        split = set(tokens)
+        if foreign := samples.keys() - split:
+            print_log(
+                f"{len(foreign)} evaluated samples are not of split {eval_set} and do not count.",
+                "current",
+            )
+        views = self._views.by_sample_idx
+        if absent := {i for i in views.keys() - images.keys() if views[i].sample_token in split}:
             print_log(
                 f"{len(absent)} images of {self.ann_file} were not evaluated: what only they show "
                 "counts as missed.",

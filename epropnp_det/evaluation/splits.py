@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
 from nuscenes import NuScenes
 from nuscenes.eval.common.loaders import get_samples_of_scenes
-from nuscenes.eval.detection.utils import category_to_detection_name
-from nuscenes.utils.splits import get_scenes_of_split, is_predefined_split
+from nuscenes.utils.splits import get_scenes_of_split
 
 from ..datasets.nuscenes_tables import SPLITS, read_table
+from ..datasets.own_categories import class_of
+from ..datasets.own_splits import read_own_splits
 from ..errors import UserError
 
 _MEND = "set the evaluator's eval_set to a split whose scenes it holds"
@@ -47,24 +47,13 @@ def resolve_split(data_root: str, version: str, eval_set: str | None) -> str:
         if not splits:
             raise UserError(f"Version {version} has no default split: set eval_set.")
         return splits.get("val", "test")
-    known = (*splits.values(), *_HALVES.get(version, ()), *_own_splits(tables / "splits.json"))
+    known = (*splits.values(), *_HALVES.get(version, ()), *read_own_splits(tables))
     if eval_set in known:
         return eval_set
     raise UserError(
         f"Split {eval_set} is not in version {version}: set eval_set to one of "
         f"{', '.join(known) or 'the names in a splits.json of its own'}."
     )
-
-
-def _own_splits(path: Path) -> list[str]:
-    """Names of the dataroot's own splits, which cannot redefine those of the devkit."""
-    if not path.is_file():
-        return []
-    try:
-        names = dict(json.loads(path.read_bytes()))
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{path} does not map names to lists of scenes: mend it.") from error
-    return [name for name in names if not is_predefined_split(name)]
 
 
 def check_split(data_root: str, version: str, eval_set: str, evaluated: Collection[str]) -> None:
@@ -77,8 +66,7 @@ def check_split(data_root: str, version: str, eval_set: str, evaluated: Collecti
         evaluated: tokens of the samples of the annotation file.
 
     Raises:
-        UserError: the dataroot holds no scene of the split, or samples are missing or are not of
-            the split.
+        UserError: the dataroot holds no scene of the split, or samples of it are missing.
     """
     tables = Path(data_root, version)
     root = SimpleNamespace(dataroot=str(data_root), version=version)
@@ -92,7 +80,12 @@ def check_split(data_root: str, version: str, eval_set: str, evaluated: Collecti
     if not tokens:
         held = " or ".join(SPLITS[version][short] for short in held_splits(data_root, version))
         raise _no_scene(data_root, eval_set, f"{_MEND} ({held})" if held else _MEND)
-    check_samples(tokens, evaluated, eval_set, data_root)
+    if tokens.isdisjoint(evaluated):
+        raise UserError(
+            f"none of the {len(set(evaluated))} samples of the evaluator's ann_file is in split "
+            f"{eval_set}: {_MEND.replace('it holds', 'it lists')}."
+        )
+    check_samples(tokens, evaluated, eval_set, Path(data_root, version))
 
 
 def held_splits(data_root: str | Path, version: str) -> list[str]:
@@ -115,29 +108,25 @@ def held_splits(data_root: str | Path, version: str) -> list[str]:
 
 
 def check_samples(
-    tokens: Collection[str], evaluated: Collection[str], eval_set: str, data_root: str
+    tokens: Collection[str], evaluated: Collection[str], eval_set: str, tables: Path
 ) -> None:
-    """Make sure that the evaluated samples are those of a split.
+    """Make sure that all samples of a split are evaluated; others may be, and do not count.
 
     Args:
         tokens: samples of the split.
         evaluated: the others.
         eval_set: name of the split.
-        data_root: nuScenes dataroot.
+        tables: folder of the version.
 
     Raises:
-        UserError: they are not.
+        UserError: some are not.
     """
-    if foreign := set(evaluated) - set(tokens):
-        raise UserError(
-            f"Split {eval_set} does not have {len(foreign)} of the evaluated samples (such as "
-            f"{min(foreign)}): set eval_set to the split of the evaluator's ann_file."
-        )
     if missing := set(tokens) - set(evaluated):
         raise UserError(
             f"{len(missing)} samples of split {eval_set} were not evaluated (such as "
             f"{min(missing)}): evaluate all of it, or name the evaluated scenes as a split of "
-            f"their own in {data_root}'s splits.json and set eval_set to that."
+            f"their own in {tables / 'splits.json'} (`python tools/create_split.py --help`) and "
+            "set the evaluator's eval_set to that."
         )
 
 
@@ -157,8 +146,14 @@ def samples_of_split(nusc: NuScenes, eval_set: str) -> list[str]:
     return tokens
 
 
-def has_detection_classes(data_root: str, version: str, tokens: Collection[str]) -> bool:
-    """Whether any of the samples has a box of a detection class; the devkit evaluates no other.
+def has_truth(
+    data_root: str,
+    version: str,
+    tokens: Collection[str],
+    categories: Mapping[str, str],
+    filter_points: bool,
+) -> bool:
+    """Whether any of the samples has a box of a detected class; the devkit evaluates no other.
 
     Reads the tables of annotations, which for all of nuScenes takes a while.
 
@@ -166,21 +161,23 @@ def has_detection_classes(data_root: str, version: str, tokens: Collection[str])
         data_root: nuScenes dataroot.
         version: such as v1.0-mini.
         tokens: samples.
+        categories: class by category of one's own.
+        filter_points: whether boxes without LiDAR and radar points do not count.
 
     Raises:
         UserError: a table is missing or broken.
     """
     tables = Path(data_root, version)
     detected = {
-        row["token"]
-        for row in read_table(tables, "category")
-        if category_to_detection_name(row["name"])
+        row["token"] for row in read_table(tables, "category") if class_of(row["name"], categories)
     }
     instances = {
         row["token"] for row in read_table(tables, "instance") if row["category_token"] in detected
     }
     wanted = set(tokens)
     return any(
-        row["instance_token"] in instances and row["sample_token"] in wanted
+        row["instance_token"] in instances
+        and row["sample_token"] in wanted
+        and (not filter_points or row["num_lidar_pts"] + row["num_radar_pts"])
         for row in read_table(tables, "sample_annotation")
     )
