@@ -1,9 +1,8 @@
-"""Where an oriented 3D box lies in an image."""
+"""Where oriented 3D boxes lie in an image."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from shapely.geometry import MultiPoint, box
 
 NEAR = 0.01
 """Depth in metres at which a box is cut before it is projected."""
@@ -11,6 +10,24 @@ NEAR = 0.01
 # Corners are numbered by the bits of their signs: an edge joins two that differ in one bit.
 _SIGNS = np.array([[(i >> axis & 1) - 0.5 for axis in range(3)] for i in range(8)])
 _EDGES = np.array([(i, i | 1 << axis) for i in range(8) for axis in range(3) if not i >> axis & 1])
+
+_ROOM = 9
+"""Vertices of a face: its four corners, and at most one more for each of the five cuts."""
+
+
+def _ring(axis: int, end: int) -> list[int]:
+    """The way around a face: a corner, the edge that leaves it, and so on to the first corner.
+
+    Edges are numbered behind the eight corners. Seen from outside, all faces turn the same way.
+    """
+    numbers = {frozenset(edge): 8 + n for n, edge in enumerate(_EDGES.tolist())}
+    b, c = 1 << (axis + 1) % 3, 1 << (axis + 2) % 3
+    corners = [i | end << axis for i in (0, b, b | c, c)][:: 1 if end else -1]
+    edges = [numbers[frozenset((corners[i - 1], corners[i]))] for i in (1, 2, 3, 0)]
+    return [number for pair in zip(corners, edges, strict=True) for number in pair] + corners[:1]
+
+
+_RINGS = np.array([_ring(axis, end) for axis in range(3) for end in range(2)])
 
 
 @dataclass(frozen=True)
@@ -27,15 +44,15 @@ class BoxProjection:
 
 
 def box_corners(center: np.ndarray, size: np.ndarray, rotation: np.ndarray) -> np.ndarray:
-    """Corners of an oriented box.
+    """Corners of oriented boxes, of one or of many at once.
 
     Args:
-        center: (3,) gravity centre, metres.
-        size: (3,) extents along the object's own axes, metres.
-        rotation: (3, 3) object axes as columns.
+        center: (..., 3) gravity centre, metres.
+        size: (..., 3) extents along the object's own axes, metres.
+        rotation: (..., 3, 3) object axes as columns.
 
     Returns:
-        (8, 3) corners in the frame of ``center``; corners i and i | 1 << a share an edge along
+        (..., 8, 3) corners in the frame of ``center``; corners i and i | 1 << a share an edge along
         object axis a.
 
     Example:
@@ -43,7 +60,7 @@ def box_corners(center: np.ndarray, size: np.ndarray, rotation: np.ndarray) -> n
         >>> corners[0], corners[7]
         (array([-2. , -0.5,  9. ]), array([ 2. ,  0.5, 11. ]))
     """
-    return (_SIGNS * size) @ rotation.T + center
+    return _SIGNS * size[..., None, :] @ rotation.swapaxes(-1, -2) + center[..., None, :]
 
 
 def project_box(
@@ -68,15 +85,80 @@ def project_box(
         >>> project_box(corners, camera, (100, 100))  # 90 * 0.9 / 9 pixels from the axis
         BoxProjection(bbox=(0.0, 0.0, 9.0, 9.0), truncation=0.75)
     """
-    depth = corners[:, 2] - NEAR
-    a, b = _EDGES[depth[_EDGES[:, 0]] * depth[_EDGES[:, 1]] < 0].T
-    share = (depth[a] / (depth[a] - depth[b]))[:, None]
-    front = np.concatenate([corners[depth >= 0], corners[a] + share * (corners[b] - corners[a])])
-    if not len(front):
-        return None
-    pixels = front @ cam2img.T
-    outline = MultiPoint(pixels[:, :2] / pixels[:, 2:]).convex_hull
-    visible = outline.intersection(box(0, 0, *image_size))
-    if not visible.area > 0:
-        return None
-    return BoxProjection(visible.bounds, max(0.0, 1 - visible.area / outline.area))
+    return project_boxes(corners[None], cam2img, image_size)[0]
+
+
+def project_boxes(
+    corners: np.ndarray, cam2img: np.ndarray, image_size: tuple[int, int]
+) -> list[BoxProjection | None]:
+    """Project all boxes of an image at once; see :func:`project_box`.
+
+    Args:
+        corners: (N, 8, 3) corners in the camera frame, numbered as in :func:`box_corners`, metres.
+        cam2img: (3, 3) pinhole matrix, pixels.
+        image_size: (width, height), pixels.
+
+    Returns:
+        Of each box the visible part, or None when the image shows nothing of it.
+    """
+    points = _in_front(corners) @ cam2img.T
+    pixels = points[..., :2] / points[..., 2:]
+    reached = (np.fmax.reduce(pixels, 1) > 0) & (np.fmin.reduce(pixels, 1) < image_size)
+    found = reached.all(axis=1).nonzero()[0]
+
+    whole = shown = _packed(pixels[found[:, None, None], _RINGS])
+    for axis, length in enumerate(image_size):
+        shown = _cut(_cut(shown, axis, 0, 1), axis, length, -1)
+    area = _outline_area(shown)
+    truncation = np.fmax(1 - area / _outline_area(whole), 0)
+    bounds = np.hstack([f.reduce(shown, (1, 2)).clip(0, image_size) for f in (np.fmin, np.fmax)])
+
+    projections: list[BoxProjection | None] = [None] * len(corners)
+    for i in (area > 0).nonzero()[0]:
+        projections[found[i]] = BoxProjection(tuple(bounds[i].tolist()), float(truncation[i]))
+    return projections
+
+
+# From here on polygons are (..., vertices, 2) pixels. A vertex that is not there is NaN.
+
+
+def _in_front(corners: np.ndarray) -> np.ndarray:
+    """(N, 20, 3) corners that are not nearer than the near plane, and where edges cross it."""
+    depth = corners[..., 2] - NEAR
+    a, b = _EDGES.T
+    crosses = depth[:, a] * depth[:, b] < 0
+    share = np.where(crosses, depth[:, a], np.nan) / (depth[:, a] - depth[:, b])
+    crossings = corners[:, a] + share[..., None] * (corners[:, b] - corners[:, a])
+    return np.hstack([np.where((depth >= 0)[..., None], corners, np.nan), crossings])
+
+
+def _packed(polygons: np.ndarray) -> np.ndarray:
+    """Move the vertices that are there to the front; the first one fills the room behind them."""
+    gone = np.isnan(polygons).any(-1)
+    order = np.argsort(gone, axis=-1, kind="stable")[..., :_ROOM]
+    fill = np.take_along_axis(gone, order, axis=-1)
+    return np.take_along_axis(polygons, np.where(fill, order[..., :1], order)[..., None], axis=-2)
+
+
+def _cut(polygons: np.ndarray, axis: int, border: float, sign: int) -> np.ndarray:
+    """Keep of convex polygons what lies on one side of a border of the image."""
+    following = np.roll(polygons, -1, axis=-2)
+    side, next_side = (sign * (p[..., axis] - border) for p in (polygons, following))
+    inside = side >= 0
+    crosses = inside != (next_side >= 0)
+    share = np.where(crosses, side, np.nan) / (side - next_side)
+    crossings = polygons + share[..., None] * (following - polygons)
+    crossings[..., axis] = border
+    kept = np.where(inside[..., None], polygons, np.nan)
+    return _packed(np.stack([kept, crossings], axis=-2).reshape(-1, 6, 2 * _ROOM, 2))
+
+
+def _outline_area(faces: np.ndarray) -> np.ndarray:
+    """(N,) area of the outlines of boxes whose faces (N, 6, vertices, 2) are given.
+
+    The faces on the far side tile the outline. So do those on the near side, unless the near plane
+    has cut them, and they turn the other way.
+    """
+    x, y = np.moveaxis(faces - faces[..., :1, :], -1, 0)
+    twice = (x[..., :-1] * y[..., 1:] - y[..., :-1] * x[..., 1:]).sum(-1)
+    return np.maximum(*(np.fmax(sign * twice, 0).sum(-1) for sign in (1, -1))) / 2

@@ -1,12 +1,13 @@
 """Telling mistakes in a config from defects, when the registry builds what the config names."""
 
 import inspect
+import linecache
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from traceback import walk_tb
 
-from mmengine.registry import Registry
+from mmengine.registry import DefaultScope, Registry
 
 from ..errors import UserError
 from .config import nearest
@@ -36,9 +37,16 @@ def explain_build_error(error: Exception) -> str | None:
         name = cfg.get("type") if isinstance(cfg, dict) else None
         if name is None:
             return f"the config has a dict without a type where a {registry.name} is built: {cfg}."
+        known = _names(registry)
+        if name in known:
+            scope = DefaultScope.get_current_instance()
+            return (
+                f"the config names the {registry.name} {name!r}, which is of another scope than "
+                f"default_scope={scope and scope.scope_name!r}: set default_scope='mmdet3d'."
+            )
         return (
             f"the config names the {registry.name} {name!r}, which is not registered"
-            f"{nearest(str(name), _names(registry))}."
+            f"{nearest(str(name), known)}."
         )
     wrong = re.search(
         r"(\w+)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'", str(error)
@@ -69,11 +77,13 @@ def settings_of(key: str) -> Iterator[None]:
     try:
         yield
     except (AssertionError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-        *_, (innermost, _) = walk_tb(error.__traceback__)
+        *_, (innermost, line) = walk_tb(error.__traceback__)
         library = str(innermost.f_globals.get("__name__")).partition(".")[0]
         if library not in _LIBRARIES or explain_build_error(error):
             raise
         words = " ".join(str(error.args[0] if error.args else error).split())
+        # An assertion without a word of its own.
+        words = words or linecache.getline(innermost.f_code.co_filename, line).strip()
         # Some repeat the whole of what they got.
         words = words if len(words) < _LONG else words.partition(", but got")[0][:_LONG]
         raise UserError(f"{key} of the config cannot be used: {words}.") from error

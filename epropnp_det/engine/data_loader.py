@@ -44,8 +44,14 @@ def mend_loader(loader: dict) -> dict:
 
     Args:
         loader: the config, which is not changed.
+
+    Raises:
+        UserError: it has no size of batches.
     """
     mended = dict(loader)
+    size = mended.get("batch_size", 1)
+    if "batch_sampler" not in mended and (not isinstance(size, int) or size < 1):
+        raise UserError(f"the batch_size of a data loader is {size!r}: give at least 1.")
     if not mended.get("num_workers"):
         mended["persistent_workers"] = False
         for key in ("prefetch_factor", "multiprocessing_context", "timeout"):

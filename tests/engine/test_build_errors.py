@@ -3,9 +3,11 @@
 import re
 
 import pytest
+from mmdet.models import FPN
 from mmengine.registry import Registry
 
-from epropnp_det.engine.build_errors import explain_build_error
+from epropnp_det.engine.build_errors import explain_build_error, settings_of
+from epropnp_det.errors import UserError
 
 PARENT = Registry("toy thing", scope="toy_parent")
 CHILD = Registry("toy thing", parent=PARENT, scope="toy_child")
@@ -83,3 +85,15 @@ def test_error_outside_of_a_build_is_not_explained():
     with pytest.raises(KeyError) as caught:
         {}["absent"]
     assert explain_build_error(caught.value) is None
+
+
+def test_name_of_another_scope():
+    with pytest.raises(KeyError) as caught:
+        PARENT.build({"type": "Derived"})
+    assert "is of another scope than default_scope" in explain_build_error(caught.value)
+
+
+def test_assertion_of_a_library_without_words():
+    said = "model of the config cannot be used: assert .*num_outs"
+    with pytest.raises(UserError, match=said), settings_of("model"):
+        FPN([8, 8], 8, num_outs=0)

@@ -90,3 +90,10 @@ def test_no_image():
     dataset = dict(type=Listed, ann_file=[])
     with pytest.raises(UserError, match="has no image"):
         EProPnPRunner.build_dataloader(config(num_workers=0) | dict(dataset=dataset))
+
+
+@pytest.mark.parametrize("size", [None, 0, "two"])
+def test_size_of_a_batch(size):
+    with pytest.raises(UserError, match=f"batch_size of a data loader is {size!r}: give at least"):
+        mend_loader({"batch_size": size, "dataset": {}})
+    assert mend_loader({"batch_sampler": {}, "dataset": {}})["dataset"] == {}
