@@ -6,6 +6,7 @@ from mmdet3d.registry import TRANSFORMS
 from mmdet3d.structures.points import CameraPoints
 from mmengine.fileio import get
 
+from ...errors import UserError
 from ..nuscenes_names import LIDAR_FEATURES
 from .pixel_map import points_in_image
 
@@ -28,7 +29,16 @@ class LoadCameraLidarPoints(BaseTransform):
         self.backend_args = backend_args
 
     def transform(self, results: dict) -> dict:
-        """Add ``points``: :class:`CameraPoints` (M, 3), metres, M possibly 0."""
+        """Add ``points``: :class:`CameraPoints` (M, 3), metres, M possibly 0.
+
+        Raises:
+            UserError: the rig has no LiDAR.
+        """
+        if "lidar_points" not in results:
+            raise UserError(
+                "the rig has no LiDAR: leave LoadCameraLidarPoints out of the pipeline, and set "
+                "model.bbox_head.auxiliary.loss_regr and .loss_depth to None."
+            )
         content = get(results["lidar_points"]["lidar_path"], backend_args=self.backend_args)
         xyz = np.frombuffer(content, dtype=np.float32).reshape(-1, self.load_dim)[:, :3]
         (image,) = results["images"].values()
