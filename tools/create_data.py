@@ -20,6 +20,13 @@ def file_name(text: str) -> str:
     return text
 
 
+def category(text: str) -> tuple[str, str]:
+    name, equals, label = text.partition("=")
+    if not (name and equals and label):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form forklift=car")
+    return name, label
+
+
 def add_output(parser: argparse.ArgumentParser, prefix: str) -> None:
     parser.add_argument("--out-dir", help="where the info files go; the root when absent")
     parser.add_argument(
@@ -37,6 +44,19 @@ def parse_args() -> argparse.Namespace:
     add_nuscenes_version(nuscenes, required=True)
     nuscenes.add_argument("--workers", type=positive, default=os.cpu_count(), help="processes")
     nuscenes.add_argument("--max-sweeps", type=positive, default=10, help="LiDAR sweeps a keyframe")
+    nuscenes.add_argument(
+        "--categories",
+        nargs="+",
+        type=category,
+        metavar="NAME=CLASS",
+        help="categories of your own, by their whole name or the last part, and the class of "
+        "nuScenes that each is to be taken for",
+    )
+    nuscenes.add_argument(
+        "--level",
+        action="store_true",
+        help="describe level cameras in the place of tilted ones; images are turned when read",
+    )
     add_output(nuscenes, "nuscenes")
     kitti = datasets.add_parser("kitti", formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     kitti.add_argument("--root", required=True, help="the KITTI folder, with lists in ImageSets")
@@ -56,7 +76,14 @@ def create(args: argparse.Namespace) -> list[str]:
     from epropnp_det.datasets.nuscenes_prepare import create_nuscenes_infos
 
     summaries = create_nuscenes_infos(
-        args.root, args.version, args.out_dir, args.workers, args.max_sweeps, args.info_prefix
+        args.root,
+        args.version,
+        args.out_dir,
+        args.workers,
+        args.max_sweeps,
+        args.info_prefix,
+        dict(args.categories or ()),
+        args.level,
     )
     return [str(summary) for summary in summaries]
 

@@ -13,6 +13,7 @@ _EDGES = np.array([(i, i | 1 << axis) for i in range(8) for axis in range(3) if 
 
 _ROOM = 9
 """Vertices of a face: its four corners, and at most one more for each of the five cuts."""
+_NEXT = np.arange(1, _ROOM + 1) % _ROOM
 
 
 def _ring(axis: int, end: int) -> list[int]:
@@ -142,15 +143,19 @@ def _packed(polygons: np.ndarray) -> np.ndarray:
 
 def _cut(polygons: np.ndarray, axis: int, border: float, sign: int) -> np.ndarray:
     """Keep of convex polygons what lies on one side of a border of the image."""
-    following = np.roll(polygons, -1, axis=-2)
-    side, next_side = (sign * (p[..., axis] - border) for p in (polygons, following))
+    side = sign * (polygons[..., axis] - border)
+    beyond = (side < 0).any(-1)
+    cut, side = polygons[beyond], side[beyond]
+    following, next_side = cut[:, _NEXT], side[:, _NEXT]
     inside = side >= 0
     crosses = inside != (next_side >= 0)
     share = np.where(crosses, side, np.nan) / (side - next_side)
-    crossings = polygons + share[..., None] * (following - polygons)
+    crossings = cut + share[..., None] * (following - cut)
     crossings[..., axis] = border
-    kept = np.where(inside[..., None], polygons, np.nan)
-    return _packed(np.stack([kept, crossings], axis=-2).reshape(-1, 6, 2 * _ROOM, 2))
+    kept = np.where(inside[..., None], cut, np.nan)
+    polygons = polygons.copy()
+    polygons[beyond] = _packed(np.stack([kept, crossings], axis=2).reshape(-1, 2 * _ROOM, 2))
+    return polygons
 
 
 def _outline_area(faces: np.ndarray) -> np.ndarray:

@@ -8,12 +8,14 @@ import numpy as np
 import torch
 from mmdet3d.datasets import NuScenesDataset
 from mmdet3d.registry import DATASETS
-from mmengine.fileio import exists, isdir
+from mmengine.fileio import isdir
 from mmengine.logging import print_log
 
 from ..errors import UserError
+from .image_folders import image_folders
 from .info_file import images_per_frame, read_info_file
 from .nuscenes_names import CAMERAS, LIDAR
+from .transforms import LevelImage
 
 _DATA_PREFIX = {
     "pts": f"samples/{LIDAR}",
@@ -45,6 +47,7 @@ class NuScenesMonoDataset(NuScenesDataset):
 
     The table in the log counts the boxes that the filters leave. The ``img_path`` of a camera is
     looked for in its folder of the nuScenes layout, below ``data_root`` and beside the info file.
+    Images that the file describes as turned level are turned behind the first step of the pipeline.
 
     Args:
         data_root: The nuScenes folder.
@@ -123,7 +126,9 @@ class NuScenesMonoDataset(NuScenesDataset):
         self._metainfo = {**content["metainfo"], **self._metainfo}
         frames = content["data_list"]
         self._images_per_frame = images_per_frame(frames)
-        self.data_prefix |= self._image_folders(frames)
+        elsewhere = self.data_root or "", osp.dirname(self.ann_file)
+        self.data_prefix |= image_folders(frames, self.data_prefix, elsewhere)
+        self._turn_level(frames)
         parsed = (self.parse_data_info(frame) for frame in frames)
         items = [item for part in parsed for item in (part if isinstance(part, list) else [part])]
         if self._left_out and not self.test_mode:
@@ -131,19 +136,14 @@ class NuScenesMonoDataset(NuScenesDataset):
             print_log(f"Boxes of {self.ann_file} that are left out: {counted}.", "current")
         return items
 
-    def _image_folders(self, frames: Sequence[dict]) -> dict[str, str]:
-        """Folder of each camera's images, the first of those in which the first image is."""
-        folders = {}
-        for frame in frames:
-            for camera, image in frame.get("images", {}).items():
-                if camera in folders or "img_path" not in image:
-                    continue
-                usual = self.data_prefix.get(camera, self.data_prefix["img"])
-                places = (usual, self.data_root or "", osp.dirname(self.ann_file))
-                paths = (osp.join(place, image["img_path"]) for place in places)
-                found = (place for place, path in zip(places, paths, strict=True) if exists(path))
-                folders[camera] = next(found, usual)
-        return folders
+    def _turn_level(self, frames: Sequence[dict]) -> None:
+        """Have images of tilted cameras turned level as soon as they are loaded."""
+        steps = self.pipeline.transforms
+        tilted = any(
+            "homography" in x for frame in frames for x in frame.get("images", {}).values()
+        )
+        if tilted and steps and not any(isinstance(step, LevelImage) for step in steps):
+            steps.insert(1, LevelImage())
 
     def parse_data_info(self, info: dict) -> list[dict] | dict:
         """Items of one frame; see the class for what is added to the stock items."""

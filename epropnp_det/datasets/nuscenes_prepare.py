@@ -1,8 +1,9 @@
 """Info files of a nuScenes dataroot: which frames go where, checked and written whole."""
 
+import gc
 import os
 import pickle
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -10,7 +11,6 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
-from nuscenes.eval.detection.utils import category_to_detection_name
 from nuscenes.nuscenes import NuScenes
 from nuscenes.utils.splits import create_splits_scenes
 from PIL import Image, UnidentifiedImageError
@@ -19,9 +19,11 @@ from tqdm import tqdm
 from ..errors import UserError
 from ..whole_file import whole_file
 from ..workers import uninterrupted_workers
-from .nuscenes_info import frame_info
-from .nuscenes_names import CAMERAS, CLASSES, LIDAR, LIDAR_FEATURES
+from .nuscenes_info import cameras_of, frame_info
+from .nuscenes_names import CLASSES, LIDAR, LIDAR_FEATURES
 from .nuscenes_tables import SPLITS, complete_tables, load_tables
+from .own_categories import class_of, find_categories, map_categories
+from .tables_checks import AnnotationReport, check_annotations
 
 _JPEG_END = b"\xff\xd9"
 
@@ -36,6 +38,7 @@ class SplitSummary:
         frames: Number of keyframes.
         scenes: Number of scenes that are present.
         absent: Number of the split's scenes that the dataroot lacks.
+        annotations: What is to be said of them.
     """
 
     name: str
@@ -43,13 +46,15 @@ class SplitSummary:
     frames: int
     scenes: int
     absent: int
+    annotations: AnnotationReport
 
     def __str__(self) -> str:
-        return (
+        first = (
             f"{self.name}: {self.frames} frames of {self.scenes} scenes "
             f"({self.absent} scenes of the split are not in the dataroot, skipped) -> "
             f"{self.path or 'no file'}"
         )
+        return "\n".join([first, *(f"  {line}" for line in self.annotations.lines())])
 
 
 def create_nuscenes_infos(
@@ -59,6 +64,8 @@ def create_nuscenes_infos(
     workers: int = 1,
     max_sweeps: int = 10,
     info_prefix: str = "nuscenes",
+    categories: Mapping[str, str] | None = None,
+    level: bool = False,
 ) -> list[SplitSummary]:
     """Write ``{info_prefix}_infos_{train,val,test}.pkl`` of a nuScenes dataroot.
 
@@ -73,19 +80,25 @@ def create_nuscenes_infos(
         workers: Number of processes.
         max_sweeps: At most so many earlier LiDAR sweeps are listed a keyframe.
         info_prefix: First part of the file names.
+        categories: Class by category of one's own that is to be taken for it; by its whole name or
+            the last part.
+        level: Describe level cameras in the place of tilted ones, see :func:`frame_info`.
 
     Returns:
         One summary a split.
 
     Raises:
         UserError: The root, version, a table or a file of sensor data is missing or broken, no
-            scene of any split is present, or the system killed a worker.
+            scene of any split is present, no annotation is of a detected class or one has
+            attributes that the devkit does not accept, there is no category or class that
+            ``categories`` names, or the system killed a worker.
     """
     root, out_dir = Path(root), Path(out_dir or root)
     _check_root(root, version)
     try:
         with complete_tables(root / version):
-            nusc = _cached_tables(root, version)
+            wanted_categories = tuple((categories or {}).items())
+            nusc = _cached_tables(root, version, wanted_categories)
             tokens, counts = {}, {}
             for name, split in SPLITS[version].items():
                 wanted = create_splits_scenes()[split]
@@ -99,8 +112,13 @@ def create_nuscenes_infos(
                     f"{root} holds no sensor data for any scene of {version}: unpack the sample "
                     f"files there or name another --root"
                 )
-            infos = _build(root, version, tokens, workers, max_sweeps)
-            metainfo = _metainfo(nusc)
+            reports = {
+                name: check_annotations(nusc, split, level) for name, split in tokens.items()
+            }
+            _check_something_is_kept(root, reports.values())
+            job = partial(_checked_frame, (root, version, wanted_categories), max_sweeps, level)
+            infos = _build(job, tokens, workers)
+            metainfo = _metainfo(nusc, _known_categories(nusc, wanted_categories))
     finally:
         # A later call must see tables that were changed on disk.
         _cached_tables.cache_clear()
@@ -110,7 +128,7 @@ def create_nuscenes_infos(
         path = out_dir / f"{info_prefix}_infos_{name}.pkl" if frames else None
         if path:
             _write_whole(path, {"metainfo": metainfo, "data_list": frames})
-        summaries.append(SplitSummary(name, path, len(frames), *counts[name]))
+        summaries.append(SplitSummary(name, path, len(frames), *counts[name], reports[name]))
     return summaries
 
 
@@ -128,29 +146,50 @@ def _check_root(root: Path, version: str) -> None:
         )
 
 
+def _check_something_is_kept(root: Path, reports: Iterable[AnnotationReport]) -> None:
+    reports = list(reports)
+    if any(report.left_out for report in reports) and not any(report.kept for report in reports):
+        (first, *_) = (report for report in reports if report.left_out)
+        raise UserError(
+            f"nothing is left of the annotations of {root}, since none is of a detected class: "
+            f"{first.lines()[0]}"
+        )
+
+
 # Under fork the workers inherit the loaded tables; under spawn each loads them once.
-_cached_tables = lru_cache(maxsize=1)(load_tables)
+@lru_cache(maxsize=1)
+def _cached_tables(root: Path, version: str, categories: tuple[tuple[str, str], ...]) -> NuScenes:
+    nusc = load_tables(root, version)
+    map_categories(nusc, _known_categories(nusc, categories))
+    return nusc
+
+
+def _known_categories(nusc: NuScenes, wanted: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    return find_categories((row["name"] for row in nusc.category), dict(wanted))
+
+
+def _sensors(nusc: NuScenes, sample: dict) -> list[str]:
+    return [*cameras_of(nusc, sample), *([LIDAR] if LIDAR in sample["data"] else [])]
 
 
 def _present(nusc: NuScenes, scene: dict) -> bool:
-    data = nusc.get("sample", scene["first_sample_token"])["data"]
+    sample = nusc.get("sample", scene["first_sample_token"])
     return any(
-        Path(nusc.get_sample_data_path(data[channel])).exists()
-        for channel in (LIDAR, *CAMERAS)
-        if channel in data
+        Path(nusc.get_sample_data_path(sample["data"][channel])).exists()
+        for channel in _sensors(nusc, sample)
     )
 
 
 def _build(
-    root: Path, version: str, tokens: dict[str, list[str]], workers: int, max_sweeps: int
+    job: Callable[[str], dict], tokens: dict[str, list[str]], workers: int
 ) -> dict[str, list[dict]]:
-    job = partial(_checked_frame, root, version, max_sweeps)
     order = [token for split in tokens.values() for token in split]
     if workers > 1:
         try:
-            with ProcessPoolExecutor(workers) as pool:
+            # A garbage collection would write to all that a worker inherits, and so copy it.
+            with ProcessPoolExecutor(workers, initializer=gc.freeze) as pool:
                 with uninterrupted_workers():
-                    found = pool.map(job, order, chunksize=4)
+                    found = pool.map(job, order, chunksize=_chunk_size(len(order), workers))
                 frames = _with_progress(found, len(order))
         except BrokenProcessPool as error:
             raise UserError(
@@ -165,25 +204,32 @@ def _build(
     }
 
 
+def _chunk_size(frames: int, workers: int) -> int:
+    """Frames handed to a worker at once: few enough that all workers end at about the same time."""
+    return min(8, 1 + frames // (16 * workers))
+
+
 def _with_progress(frames: Iterable[dict], total: int) -> list[dict]:
     return list(tqdm(frames, total=total, unit="frame", desc="frames"))
 
 
-def _checked_frame(root: Path, version: str, max_sweeps: int, sample_token: str) -> dict:
-    nusc = _cached_tables(root, version)
+def _checked_frame(tables: tuple, max_sweeps: int, level: bool, sample_token: str) -> dict:
+    nusc = _cached_tables(*tables)
+    root, version, _ = tables
     sample = nusc.get("sample", sample_token)
-    for channel in (LIDAR, *CAMERAS):
-        if channel not in sample["data"]:
-            raise UserError(
-                f"sample {sample_token} has no {channel} keyframe in {root / version}/"
-                f"sample_data.json: unpack the metadata again"
-            )
-    for channel in CAMERAS:
+    cameras = cameras_of(nusc, sample)
+    if not cameras:
+        raise UserError(
+            f"sample {sample_token} has no keyframe of a camera in {root / version}/"
+            f"sample_data.json: unpack the metadata again, or leave the sample out"
+        )
+    for channel in cameras:
         data = nusc.get("sample_data", sample["data"][channel])
         _check_image(root / data["filename"], (data["width"], data["height"]))
-    info = frame_info(nusc, sample_token, max_sweeps)
+    info = frame_info(nusc, sample_token, max_sweeps, level)
     sweeps = (sweep["sample_data_token"] for sweep in info.get("lidar_sweeps", ()))
-    for token in (sample["data"][LIDAR], *sweeps):
+    lidar = [sample["data"][LIDAR]] if LIDAR in sample["data"] else []
+    for token in (*lidar, *sweeps):
         _check_lidar(root / nusc.get("sample_data", token)["filename"])
     return info
 
@@ -226,10 +272,12 @@ def _check_lidar(path: Path) -> None:
         )
 
 
-def _metainfo(nusc: NuScenes) -> dict:
-    ignored = (c["name"] for c in nusc.category if category_to_detection_name(c["name"]) is None)
+def _metainfo(nusc: NuScenes, mapped: dict[str, str]) -> dict:
+    ignored = (row["name"] for row in nusc.category if class_of(row["name"], mapped) is None)
     return {
         "categories": {name: i for i, name in enumerate(CLASSES)} | dict.fromkeys(ignored, -1),
+        "mapped_categories": mapped,
+        "attributes_checked": True,
         "dataset": "nuscenes",
         "version": nusc.version,
         "info_version": "1.1",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from nuscenes.eval.detection.utils import category_to_detection_name
@@ -75,16 +74,6 @@ def map_categories(nusc: NuScenes, categories: Mapping[str, str]) -> None:
 def class_of(category: str, categories: Mapping[str, str]) -> str | None:
     """Class that a category is taken for, None if it is not detected."""
     return categories.get(category) or category_to_detection_name(category)
-
-
-def undetected(names: Iterable[str]) -> Counter[str]:
-    """How many annotations are of which category that is no detected class.
-
-    Args:
-        names: their categories.
-    """
-    counts = Counter(names)
-    return Counter({n: count for n, count in counts.items() if not category_to_detection_name(n)})
 
 
 def _is_named(full: str, name: str) -> bool:

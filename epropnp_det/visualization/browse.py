@@ -12,7 +12,9 @@ from pyquaternion import Quaternion
 from tqdm import tqdm
 
 from ..command_line import check_output_folder
+from ..datasets.image_folders import image_folders
 from ..datasets.info_file import read_info_file
+from ..datasets.levelling import turn_image
 from ..datasets.nuscenes_names import CAMERAS, CLASSES, LIDAR, LIDAR_FEATURES
 from ..datasets.transforms import LoadCameraLidarPoints
 from ..errors import UserError
@@ -48,7 +50,7 @@ def browse(
             file is of other data, there is no keyframe ``start``, or the folder cannot be written.
     """
     frames = read_info_file(str(info_file))["data_list"]
-    if not set(CAMERAS) <= frames[0].get("images", {}).keys():
+    if not all("ego2global" in frame and frame.get("images") for frame in frames):
         raise UserError(f"info file {info_file} is not of nuScenes data: name another")
     _check_root(root)
     if not 0 <= start < len(frames):
@@ -59,7 +61,7 @@ def browse(
     for index, frame in enumerate(tqdm(frames[start:stop], unit="keyframe"), start):
         path = Path(out_dir, f"{index:05d}_{frame['token']}.png")
         if overwrite or not path.exists():
-            save_keyframe(path, frame, root)
+            save_keyframe(path, frame, root, Path(info_file).parent)
             drawn += 1
     return drawn
 
@@ -82,8 +84,10 @@ def info_file_of_split(root: str | Path, split: str) -> Path:
     return path
 
 
-def save_keyframe(path: str | Path, frame: dict, root: str | Path) -> None:
-    """Draw one keyframe: six images with true boxes and LiDAR points, and everything from above.
+def save_keyframe(
+    path: str | Path, frame: dict, root: str | Path, info_dir: str | Path = "."
+) -> None:
+    """Draw one keyframe: its images with true boxes and LiDAR points, and everything from above.
 
     The images show ``cam_instances``, which is what a monocular detector learns from; the view from
     above shows ``instances``. Boxes without a LiDAR or radar point are left out, as in training and
@@ -93,31 +97,37 @@ def save_keyframe(path: str | Path, frame: dict, root: str | Path) -> None:
         path: the picture to write; its suffix gives the format.
         frame: an entry of the info file's ``data_list``.
         root: dataroot.
+        info_dir: folder of the info file, beside which images may be, too.
 
     Raises:
         UserError: a file of sensor data is missing or broken.
     """
-    lidar = frame["lidar_points"]
-    lidar_path = Path(root, "samples", LIDAR, lidar["lidar_path"])
-    lidar_to_ego = np.array(lidar["lidar2ego"])
-    with readable(lidar_path):
-        points = np.fromfile(lidar_path, np.float32).reshape(-1, LIDAR_FEATURES)[:, :3]
+    lidar = frame.get("lidar_points", {})
+    lidar_to_ego = np.array(lidar.get("lidar2ego", np.eye(4)))
+    lidar_path, points = None, None
+    if "lidar_path" in lidar:
+        lidar_path = Path(root, "samples", LIDAR, lidar["lidar_path"])
+        with readable(lidar_path):
+            points = np.fromfile(lidar_path, np.float32).reshape(-1, LIDAR_FEATURES)[:, :3]
+        points = points @ lidar_to_ego[:3, :3].T + lidar_to_ego[:3, 3]
     truth = lidar_boxes(frame["instances"]).transformed(lidar_to_ego)
 
+    usual = {name: str(Path(root, "samples", name)) for name in CAMERAS} | {"img": str(root)}
+    folders = image_folders([frame], usual, (str(root), str(info_dir)))
     cameras = {}
-    for channel in CAMERAS:
-        camera = frame["images"][channel]
+    for channel, camera in frame["images"].items():
         boxes = camera_boxes(frame.get("cam_instances", {}).get(channel, ()))
         delay = 1e3 * (camera["timestamp"] - frame["timestamp"])
         title = f"{channel}, {delay:+.0f} ms, {len(boxes)} boxes"
-        cameras[channel] = _camera_scene(
-            channel, camera, boxes, lidar_path, Path(root, "samples"), title
-        )
+        image = read_image(Path(folders[channel], camera["img_path"]))
+        if "homography" in camera:
+            image = turn_image(image, np.array(camera["homography"]))
+        cameras[channel] = _camera_scene(channel, camera, image, boxes, lidar_path, title)
     time = datetime.fromtimestamp(frame["timestamp"], UTC)
     scene = Surround(
         cameras,
         truth,  # in the colours of their classes, which predictions have elsewhere
-        points=points @ lidar_to_ego[:3, :3].T + lidar_to_ego[:3, 3],
+        points=points,
         title=f"{frame['token'][:8]}, {time:%Y-%m-%d %H:%M:%S} UTC",
     )
     save_figure(surround_page(scene, dpi=1.5 * DPI), path)
@@ -148,26 +158,28 @@ def _names(instances: Sequence[dict]) -> list[str]:
 
 
 def _camera_scene(
-    channel: str, camera: dict, boxes: BoxSet, lidar_path: Path, samples: Path, title: str
+    channel: str,
+    camera: dict,
+    image: np.ndarray,
+    boxes: BoxSet,
+    lidar_path: Path | None,
+    title: str,
 ) -> CameraScene:
     """One image with all that lies in it."""
-    image = read_image(samples / channel / camera["img_path"])
     cam2img = np.array(camera["cam2img"])
-    loaded = LoadCameraLidarPoints().transform(
-        {
-            "lidar_points": {"lidar_path": str(lidar_path)},
-            "images": {channel: camera},
-            "cam2img": cam2img,
-            "img_shape": image.shape[:2],
-        }
-    )
+    points = None
+    if lidar_path is not None:
+        loaded = LoadCameraLidarPoints().transform(
+            {
+                "lidar_points": {"lidar_path": str(lidar_path)},
+                "images": {channel: camera},
+                "cam2img": cam2img,
+                "img_shape": image.shape[:2],
+            }
+        )
+        points = loaded["points"].coord.numpy()
     return CameraScene(
-        image,
-        cam2img,
-        np.array(camera["cam2ego"]),
-        predictions=boxes,
-        points=loaded["points"].coord.numpy(),
-        title=title,
+        image, cam2img, np.array(camera["cam2ego"]), predictions=boxes, points=points, title=title
     )
 
 

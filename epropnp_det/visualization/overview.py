@@ -1,4 +1,4 @@
-"""One picture of a nuScenes sample: six cameras and a bird's-eye view, predicted and true boxes."""
+"""One picture of a nuScenes sample: its cameras and a bird's-eye view, predicted and true boxes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from nuscenes.eval.detection.utils import category_to_detection_name
 from nuscenes.utils.data_classes import Box
 from pyquaternion import Quaternion
 
-from ..datasets.nuscenes_info import SensorPose
-from ..datasets.nuscenes_names import CAMERAS, LIDAR
+from ..datasets.nuscenes_info import SensorPose, cameras_of
+from ..datasets.nuscenes_names import LIDAR
 from .boxes import BoxSet
 from .sensor_files import read_image
 from .style import DPI, save_figure
@@ -63,7 +63,7 @@ def sample_surround(
     sample = nusc.get("sample", sample_token)
     truth = ground_truth(nusc, sample)
     cameras = {}
-    for channel in CAMERAS:
+    for channel in cameras_of(nusc, sample):
         data = nusc.get("sample_data", sample["data"][channel])
         rig = nusc.get("calibrated_sensor", data["calibrated_sensor_token"])
         camera = SensorPose.of(nusc, data["token"])
@@ -74,7 +74,8 @@ def sample_surround(
             found and found.transformed(camera.global2sensor),
             truth.transformed(camera.global2sensor),
         )
-    to_ego = np.linalg.inv(SensorPose.of(nusc, sample["data"][LIDAR]).ego2global)
+    reference = sample["data"].get(LIDAR) or sample["data"][next(iter(cameras))]
+    to_ego = np.linalg.inv(SensorPose.of(nusc, reference).ego2global)
     count = f"{len(truth)} true boxes"
     return Surround(
         cameras,

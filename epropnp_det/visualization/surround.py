@@ -1,7 +1,8 @@
-"""One moment of a nuScenes drive: six images around and the view from above."""
+"""One moment of a drive: the images around and the view from above."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,7 +50,7 @@ class Surround:
     """What all cameras show, and everything in the ego frame.
 
     Attributes:
-        cameras: by channel; those of ``LAYOUT``.
+        cameras: by channel.
         predictions, ground_truth: boxes in the ego frame.
         points: (P, 3) LiDAR points in the ego frame.
         title: above the view from above.
@@ -62,18 +63,42 @@ class Surround:
     title: str = ""
 
 
+def layout(channels: Sequence[str]) -> list[list[str | None]]:
+    """Rows of two images: nuScenes' cameras in their places, others in those that are left.
+
+    Args:
+        channels: names of the cameras.
+
+    Returns:
+        Names by row and column; None where there is no image. No row is empty.
+    """
+    places = [[name if name in channels else None for name in row] for row in LAYOUT]
+    known = {name for row in LAYOUT for name in row}
+    others = [name for name in channels if name not in known]
+    for row in places:
+        for column, name in enumerate(row):
+            if name is None and others:
+                row[column] = others.pop(0)
+    while others:
+        places.append([others.pop(0), others.pop(0) if others else None])
+    return [row for row in places if any(row)]
+
+
 def surround_page(scene: Surround, dpi: float = DPI) -> Figure:
-    """Draw six images, the view from above and a legend.
+    """Draw all images, the view from above and a legend.
 
     Args:
         scene: what to draw.
         dpi: dots an inch of a page that is 8 inches wide; 200 give 1600 x 900 pixels.
     """
     figure = new_page(dpi=dpi)
-    grid = figure.add_gridspec(3, 3, width_ratios=(1, 1, 1.18))
+    rows = layout(list(scene.cameras))
+    grid = figure.add_gridspec(len(rows), 3, width_ratios=(1, 1, 1.18))
     axes, with_points = [], False
-    for row, channels in enumerate(LAYOUT):
+    for row, channels in enumerate(rows):
         for column, channel in enumerate(channels):
+            if channel is None:
+                continue
             camera = scene.cameras[channel]
             ax = figure.add_subplot(grid[row, column])
             draw_boxes_on_image(

@@ -1,9 +1,11 @@
 from .geometric import CropTopRows, RandomFlipMono3D, ResizeMono3D
+from .level_image import LevelImage
 from .lidar_points import LoadCameraLidarPoints
 from .unknown_velocity import ZeroUnknownVelocity
 
 __all__ = [
     "CropTopRows",
+    "LevelImage",
     "LoadCameraLidarPoints",
     "RandomFlipMono3D",
     "ResizeMono3D",
