@@ -9,7 +9,8 @@ import numpy as np
 from mmdet3d.datasets import KittiDataset
 from mmdet3d.registry import DATASETS
 
-from .kitti_prepare import camera_offset
+from ..errors import UserError
+from .kitti_calibration import camera_offset
 
 _CAMERA = "CAM2"
 
@@ -24,8 +25,8 @@ class KittiMonoDataset(KittiDataset):
     those of camera 2 itself, and ``images['CAM2']['cam2img']`` is its (3, 3) matrix.
     :class:`~epropnp_det.evaluation.KittiMonoMetric` moves predictions back.
 
-    An item has the absolute ``lidar_points['lidar_path']``, and in ``images['CAM2']['lidar2cam']``
-    the way from the LiDAR to camera 2, so that
+    Where there is a LiDAR, an item has the absolute ``lidar_points['lidar_path']``, and in
+    ``images['CAM2']['lidar2cam']`` the way from the LiDAR to camera 2, so that
     :class:`~epropnp_det.datasets.LoadCameraLidarPoints` with ``load_dim=4`` works.
 
     Args:
@@ -36,6 +37,9 @@ class KittiMonoDataset(KittiDataset):
         data_prefix: folders that differ from those of KITTI's training set.
         filter_empty_gt: whether images without objects are passed over in training.
         **kwargs: as in the stock dataset.
+
+    Raises:
+        UserError: ``metainfo['classes']`` names a class that KITTI does not have.
     """
 
     def __init__(
@@ -47,6 +51,8 @@ class KittiMonoDataset(KittiDataset):
         filter_empty_gt: bool = False,
         **kwargs,
     ) -> None:
+        metainfo = kwargs.get("metainfo") or {}
+        _check_classes(metainfo.get("classes", ()), self.METAINFO["classes"])
         folders = dict(img="training/image_2", pts="training/velodyne")
         super().__init__(
             data_root=data_root,
@@ -67,16 +73,17 @@ class KittiMonoDataset(KittiDataset):
         camera["cam2img"] = np.array(camera["cam2img"], dtype=np.float64)[:3, :3]
         camera["lidar2cam"] = np.array(camera["lidar2cam"], dtype=np.float64)
         camera["lidar2cam"][:3, 3] += offset
-        lidar = dict(info["lidar_points"])
-        lidar["lidar_path"] = osp.join(self.data_prefix["pts"], lidar["lidar_path"])
+        lidar = {}
+        if "lidar_points" in info:
+            points = info["lidar_points"]
+            path = osp.join(self.data_prefix["pts"], points["lidar_path"])
+            lidar = dict(lidar_points={**points, "lidar_path": path})
         instances = [
             {**each, "bbox_3d": [*(each["bbox_3d"][:3] + offset), *each["bbox_3d"][3:]]}
             for each in info.get("instances", ())
         ]
         images = {_CAMERA: camera}
-        return super().parse_data_info(
-            {**info, "images": images, "lidar_points": lidar, "instances": instances}
-        )
+        return super().parse_data_info({**info, "images": images, **lidar, "instances": instances})
 
     def parse_ann_info(self, info: dict) -> dict:
         """Annotations as arrays of equal length, N or 0."""
@@ -89,3 +96,14 @@ class KittiMonoDataset(KittiDataset):
             centers_2d=np.zeros((0, 2), np.float32),
             depths=np.zeros(0, np.float32),
         )
+
+
+def _check_classes(names: Sequence[str], known: Sequence[str]) -> None:
+    written = {name.lower(): name for name in known}
+    for name in names:
+        if name not in known:
+            near = written.get(name.lower())
+            raise UserError(
+                f"metainfo.classes of the dataset: KITTI has no class {name}"
+                f"{f' (did you mean {near}?)' if near else ''}: name some of {', '.join(known)}."
+            )

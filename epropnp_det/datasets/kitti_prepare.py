@@ -7,23 +7,24 @@ package, also wants the 29 GB of LiDAR sweeps.
 from __future__ import annotations
 
 import pickle
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from ..errors import UserError
 from ..whole_file import whole_file
-
-CLASSES = ("Pedestrian", "Cyclist", "Car", "Van", "Truck", "Person_sitting", "Tram", "Misc")
-"""The classes in the order in which mmdet3d numbers them."""
+from .kitti_calibration import read_calibration
+from .kitti_labels import CLASSES, DONT_CARE, counted, read_labels, sentences_on, unknown_of
+from .kitti_text import numbered_words
 
 SPLITS = {"train": "training", "val": "training", "test": "testing"}
 """The folder of each split; its images are listed in ``ImageSets/{split}.txt``."""
 
 _LIDAR_FEATURES = 4
-_LABEL_FIELDS = 15
+_IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
 def create_kitti_infos(
@@ -32,7 +33,9 @@ def create_kitti_infos(
     """Write ``{info_prefix}_infos_{train,val,test}.pkl`` of the splits that are listed.
 
     Boxes are those of the label files: bottom centre x, y, z, then l, h, w and yaw, in the
-    rectified frame of camera 0; ``cam2img`` is P2 with all four columns.
+    rectified frame of camera 0; ``cam2img`` is P2 with all four columns. Without Tr_velo_to_cam in
+    the calibration there are no ``lidar_points``, and ``lidar2cam`` is the identity. What was taken
+    otherwise than it is written, or left out, is printed.
 
     Args:
         root: KITTI's folder, with ``training`` and ``testing``, and in ``ImageSets`` for each split
@@ -44,13 +47,15 @@ def create_kitti_infos(
         The number of images of each file that was written.
 
     Raises:
-        UserError: a folder, list, image, calibration or label file is missing or unreadable.
+        UserError: a folder, list, image, calibration or label file is missing or unreadable, a line
+            of one is not as it should be, or the training split shows no object. No file is written
+            then.
     """
     root, out_dir = Path(root), Path(out_dir or root)
     if not root.is_dir():
         raise UserError(f"{root} is not a folder: name the KITTI folder with --root.")
     numbers = {
-        split: (root / "ImageSets" / f"{split}.txt").read_text(encoding="utf-8").split()
+        split: _image_numbers(root / "ImageSets" / f"{split}.txt")
         for split in SPLITS
         if (root / "ImageSets" / f"{split}.txt").is_file()
     }
@@ -59,14 +64,17 @@ def create_kitti_infos(
             f"{root}/ImageSets lists no image: put there train.txt, val.txt or test.txt with the "
             "image numbers of the split, one a line."
         )
-    total = sum(map(len, numbers.values()))
-    with tqdm(total=total, unit="image") as bar:
+    names = {split: Counter() for split in numbers}
+    lacking = Counter()
+    with tqdm(total=sum(map(len, numbers.values())), unit="image") as bar:
         frames = {
-            split: [_frame(root / SPLITS[split], number, bar) for number in listed]
+            split: [_frame(root / SPLITS[split], n, names[split], lacking, bar) for n in listed]
             for split, listed in numbers.items()
             if listed
         }
-    categories = {name: i for i, name in enumerate(CLASSES)} | {"DontCare": -1}
+    if "train" in frames:
+        _check_objects(frames["train"], root / "ImageSets" / "train.txt", names["train"])
+    categories = {name: i for i, name in enumerate(CLASSES)} | {DONT_CARE: -1}
     metainfo = dict(categories=categories, dataset="kitti", info_version="1.1")
     written = {}
     for split, data_list in frames.items():
@@ -79,114 +87,84 @@ def create_kitti_infos(
                 f"cannot write to {out_dir} ({error}): name another --out-dir"
             ) from error
         written[path] = len(data_list)
+    for sentence in (*sentences_on(sum(names.values(), Counter())), *_sentences_on(lacking)):
+        tqdm.write(sentence)
     return written
 
 
-def camera_offset(projection: np.ndarray) -> np.ndarray:
-    """Where the rectified camera 0 lies in the frame of the camera of a projection matrix.
-
-    The axes are parallel, so P = K [I | t] and x_camera = x_rectified + t.
-
-    Args:
-        projection: P, (3, 4) or (4, 4), pixels and pixels times metres.
-
-    Returns:
-        t (3,), metres.
-    """
-    projection = np.asarray(projection, dtype=np.float64)
-    return np.linalg.solve(projection[:3, :3], projection[:3, 3])
+def _image_numbers(path: Path) -> list[str]:
+    words = [(n, word) for n, words in numbered_words(path, "list images there") for word in words]
+    for n, word in words:
+        if not (word.isascii() and word.isdecimal()):
+            raise UserError(
+                f"{path}, line {n}: {word!r} is no image number: name the image as 000012, without "
+                "folder and ending."
+            )
+    return [word for _, word in words]
 
 
-def _frame(folder: Path, number: str, bar: tqdm) -> dict:
-    calibration = _calibration(folder / "calib" / f"{number}.txt")
-    projection = _square(calibration["P2"])
-    lidar2cam = _square(calibration["R0_rect"]) @ _square(calibration["Tr_velo_to_cam"])
-    width, height = _image_size(folder / "image_2" / f"{number}.png")
+def _frame(
+    folder: Path, number: str, names: Counter[str], lacking: Counter[str], bar: tqdm
+) -> dict:
+    """The frame of one image; adds to the class names met and to the absent matrices."""
+    calibration = read_calibration(folder / "calib" / f"{number}.txt")
+    projection, lidar2cam = calibration.projection, calibration.lidar2cam
+    image = _image(folder / "image_2", number)
+    width, height = _image_size(image)
     camera = dict(
-        img_path=f"{number}.png",
+        img_path=image.name,
         width=width,
         height=height,
         cam2img=projection.tolist(),
         lidar2cam=lidar2cam.tolist(),
         lidar2img=(projection @ lidar2cam).tolist(),
     )
-    frame = dict(
-        sample_idx=int(number),
-        images={"CAM2": camera},
-        lidar_points=dict(lidar_path=f"{number}.bin", num_pts_feats=_LIDAR_FEATURES),
-    )
+    frame = dict(sample_idx=int(number), images={"CAM2": camera})
+    if calibration.lidar2cam0 is None:
+        lacking["Tr_velo_to_cam"] += 1
+    else:
+        frame["lidar_points"] = dict(lidar_path=f"{number}.bin", num_pts_feats=_LIDAR_FEATURES)
+        lacking["R0_rect"] += calibration.rectification is None
     if folder.name != SPLITS["test"]:
-        frame["instances"] = _instances(folder / "label_2" / f"{number}.txt", projection)
+        frame["instances"] = read_labels(folder / "label_2" / f"{number}.txt", projection, names)
     bar.update()
     return frame
 
 
-def _read(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing: unpack it, or correct ImageSets.") from error
-
-
-def _calibration(path: Path) -> dict[str, np.ndarray]:
-    """The matrices of a calibration file by their names."""
-    shapes = {"P2": (3, 4), "R0_rect": (3, 3), "Tr_velo_to_cam": (3, 4)}
-    entries = dict(line.split(":", 1) for line in _read(path) if ":" in line)
-    try:
-        return {
-            name: np.array(entries[name].split(), dtype=np.float64).reshape(shape)
-            for name, shape in shapes.items()
-        }
-    except (KeyError, ValueError) as error:
-        raise UserError(
-            f"{path} does not hold the matrices {', '.join(shapes)}: unpack it again."
-        ) from error
-
-
-def _square(matrix: np.ndarray) -> np.ndarray:
-    square = np.eye(4)
-    square[: matrix.shape[0], : matrix.shape[1]] = matrix
-    return square
+def _image(folder: Path, number: str) -> Path:
+    """KITTI's are .png; the name of that where there is none."""
+    paths = [folder / f"{number}{suffix}" for suffix in _IMAGE_SUFFIXES]
+    return next((path for path in paths if path.is_file()), paths[0])
 
 
 def _image_size(path: Path) -> tuple[int, int]:
+    mend = f"unpack it, or take {path.stem} out of ImageSets"
     try:
         with Image.open(path) as image:
             return image.size
     except FileNotFoundError as error:
-        raise UserError(f"{path} is missing: unpack it, or correct ImageSets.") from error
+        raise UserError(f"{path} is missing: {mend}.") from error
     except UnidentifiedImageError as error:
         raise UserError(f"{path} is not a readable image: unpack it again.") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): {mend}.") from error
 
 
-def _instances(path: Path, projection: np.ndarray) -> list[dict]:
-    """Entries of a label file's objects, regions to be ignored (DontCare) included."""
-    instances = []
-    for line in _read(path):
-        name, *fields = line.split()
-        try:
-            values = np.array(fields[: _LABEL_FIELDS - 1], dtype=np.float64)
-            truncated, occluded, alpha, *rest = values.tolist()
-            x1, y1, x2, y2, height, width, length, x, y, z, yaw = rest
-        except ValueError as error:
-            raise UserError(
-                f"{path} has a line that is not of {_LABEL_FIELDS} fields: unpack it again."
-            ) from error
-        label = CLASSES.index(name) if name in CLASSES else -1
-        u, v, depth, _ = projection @ (x, y - height / 2, z, 1)
-        instances.append(
-            dict(
-                bbox=[x1, y1, x2, y2],
-                bbox_label=label,
-                bbox_3d=[x, y, z, length, height, width, yaw],
-                bbox_label_3d=label,
-                center_2d=[u / depth, v / depth],
-                depth=depth,
-                truncated=truncated,
-                occluded=int(occluded),
-                alpha=alpha,
-                score=0.0,
-                index=len(instances) if name != "DontCare" else -1,
-            )
+def _check_objects(frames: list[dict], listed: Path, names: Counter[str]) -> None:
+    if any(each["bbox_label"] >= 0 for frame in frames for each in frame["instances"]):
+        return
+    met = f" (they have {counted(unknown_of(names))})" if unknown_of(names) else ""
+    raise UserError(
+        f"the labels of {listed} have no object of a class of KITTI{met}: call objects "
+        f"{', '.join(CLASSES)}, or list images that show some."
+    )
+
+
+def _sentences_on(lacking: Counter[str]) -> Iterator[str]:
+    """What was assumed for how many images."""
+    if count := lacking["Tr_velo_to_cam"]:
+        yield (
+            f"Images without Tr_velo_to_cam in their calibration, taken to have no LiDAR: {count}."
         )
-    return instances
+    if count := lacking["R0_rect"]:
+        yield f"Images without R0_rect in their calibration, taken as rectified: {count}."

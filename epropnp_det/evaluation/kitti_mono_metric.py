@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
@@ -16,13 +16,29 @@ from mmengine.dist import is_main_process
 
 from ..command_line import check_output_folder
 from ..datasets.info_file import read_info_file
-from ..datasets.kitti_prepare import camera_offset
+from ..datasets.kitti_calibration import camera_offset
+from ..datasets.kitti_labels import DONT_CARE
 from ..errors import UserError
 from ..models.task_modules.rotated_nms import footprints
 from .score_names import ScoreNames
 
 # Not an attribute of its package, where the name is that of Python's own eval.
 _stock = import_module("mmdet3d.evaluation.functional.kitti_utils.eval")
+
+_EVALUATED = ("Car", "Pedestrian", "Cyclist")
+
+# A region as KITTI's labels have it; it covers nothing.
+_NOTHING = dict(
+    name=np.array([DONT_CARE]),
+    truncated=np.array([-1.0]),
+    occluded=np.array([-1]),
+    alpha=np.array([-10.0]),
+    bbox=np.full((1, 4), -1.0),
+    location=np.full((1, 3), -1000.0),
+    dimensions=np.full((1, 3), -1.0),
+    rotation_y=np.array([-10.0]),
+    score=np.array([0.0]),
+)
 
 
 @METRICS.register_module()
@@ -31,7 +47,9 @@ class KittiMonoMetric(KittiMetric):
 
     Predicted boxes go from the frame of camera 2 to that of KITTI's labels, the rectified camera
     0. The stock metric computes overlaps of rotated boxes with a CUDA kernel alone; where there is
-    no GPU shapely's polygons take its place.
+    no GPU shapely's polygons take its place. KITTI evaluates cars, pedestrians and cyclists: other
+    classes have no scores here, and no share in the overall ones. Images without labels, which
+    KITTI does not have, may come anywhere.
     """
 
     @KittiMetric.dataset_meta.setter
@@ -39,7 +57,8 @@ class KittiMonoMetric(KittiMetric):
         """Classes of the evaluated data set, which mmengine sets when it builds the loop.
 
         Raises:
-            UserError: the annotation file has no object to compare with.
+            UserError: the annotation file has no object of an evaluated class to compare with, or
+                the data set has no such class.
         """
         self._dataset_meta = dataset_meta
         if not is_main_process():
@@ -50,17 +69,30 @@ class KittiMonoMetric(KittiMetric):
                 check_output_folder(Path(prefix).parent, f"the evaluator's {name}")
         if self.format_only:
             return
-        frames = read_info_file(self.ann_file, self.backend_args)["data_list"]
-        if not any(frame.get("instances") for frame in frames):
+        if not self._evaluated:
             raise UserError(
-                f"{self.ann_file} has no object to compare with: set ann_file to the file of a "
-                "labelled split, or format_only and submission_prefix to write predictions alone."
+                f"KITTI evaluates {', '.join(_EVALUATED)}, and metainfo.classes has none of them: "
+                "name one, or set format_only and submission_prefix to write predictions alone."
             )
+        content = read_info_file(self.ann_file, self.backend_args)
+        numbers = content["metainfo"].get("categories", {})
+        labels = {numbers[name] for name in self._evaluated if name in numbers}
+        objects = (each for frame in content["data_list"] for each in frame.get("instances", ()))
+        if not any(each["bbox_label"] in labels for each in objects):
+            raise UserError(
+                f"{self.ann_file} has no object to compare with, no {' or '.join(self._evaluated)}:"
+                " set ann_file to the file of a labelled split, or format_only and "
+                "submission_prefix to write predictions alone."
+            )
+
+    @property
+    def _evaluated(self) -> list[str]:
+        return [name for name in self.dataset_meta["classes"] if name in _EVALUATED]
 
     @property
     def score_names(self) -> ScoreNames:
         """Keys of the scores."""
-        classes = self.dataset_meta["classes"]
+        classes = self._evaluated
         levels = ("easy", "moderate", "hard")
         names = [
             f"{name}_{{}}_{level}_{rule}"
@@ -86,10 +118,20 @@ class KittiMonoMetric(KittiMetric):
         boxes.translate(boxes.tensor.new_tensor(-offset))
         return super().convert_valid_bboxes({**box_dict, "bboxes_3d": boxes}, info)
 
-    def kitti_evaluate(self, *args, **kwargs) -> dict[str, float]:
-        """As the stock method."""
+    def convert_annos_to_kitti_annos(self, data_infos: dict) -> list[dict]:
+        """As the stock method, whose evaluation stumbles over images without any label."""
+        frames = super().convert_annos_to_kitti_annos(data_infos)
+        for frame in frames:
+            if not self.format_only and not frame["instances"]:
+                frame["kitti_annos"] = _NOTHING
+        return frames
+
+    def kitti_evaluate(
+        self, *args, classes: Sequence[str] | None = None, **kwargs
+    ) -> dict[str, float]:
+        """As the stock method, for the evaluated classes."""
         with nullcontext() if torch.cuda.is_available() else _overlaps_by_shapely():
-            return super().kitti_evaluate(*args, **kwargs)
+            return super().kitti_evaluate(*args, classes=self._evaluated, **kwargs)
 
 
 def bev_overlap(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:

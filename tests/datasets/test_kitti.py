@@ -10,7 +10,7 @@ from kitti_layout import CLASSES, LIDAR2CAM0, MATRIX, OFFSET, P2, rectangle_of, 
 from mmdet3d.datasets import KittiDataset
 
 from epropnp_det.datasets import KittiMonoDataset, LoadCameraLidarPoints, create_kitti_infos
-from epropnp_det.datasets.kitti_prepare import camera_offset
+from epropnp_det.datasets.kitti_calibration import camera_offset
 from epropnp_det.errors import UserError
 
 NAMES = dict(classes=tuple(CLASSES))
@@ -169,9 +169,9 @@ def test_test_split_has_no_labels(root, tmp_path):
 @pytest.mark.parametrize(
     ("file", "content", "said"),
     [
-        ("label_2", "Car 0 0\n", "is not of 15 fields"),
+        ("label_2", "Car 0 0\n", "line 1: 3 fields, not 15"),
         ("label_2", None, "is missing: unpack it"),
-        ("calib", "P2: 1 2 3\n", "does not hold the matrices P2"),
+        ("calib", "P2: 1 2 3\n", "line 1, matrix P2 has 3 values"),
         ("calib", None, "is missing: unpack it"),
         ("image_2", "none", "is not a readable image"),
         ("image_2", None, "is missing: unpack it"),
@@ -184,6 +184,15 @@ def test_broken_files(tmp_path, file, content, said):
     with pytest.raises(UserError, match=f"000001.*{said}"):
         create_kitti_infos(root)
     assert not list(root.glob("*.pkl"))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("car", r"no class car \(did you mean Car\?\)"), ("forklift", "no class forklift: name some")],
+)
+def test_classes_that_kitti_does_not_have(root, name, said):
+    with pytest.raises(UserError, match=said):
+        KittiMonoDataset(str(root), "kitti_infos_train.pkl", metainfo=dict(classes=("Van", name)))
 
 
 def test_nothing_to_do(tmp_path):

@@ -1,6 +1,8 @@
 """KITTI's stock metric on predictions of camera 2."""
 
-from collections.abc import Callable
+import pickle
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +12,10 @@ from kitti_layout import CLASSES, OFFSET, write_kitti
 from mmdet3d.structures import CameraInstance3DBoxes
 
 from epropnp_det.datasets import KittiMonoDataset, create_kitti_infos
+from epropnp_det.errors import UserError
 from epropnp_det.evaluation import KittiMonoMetric
 from epropnp_det.evaluation.kitti_mono_metric import bev_overlap, box_overlap
 
-NAMES = dict(classes=tuple(CLASSES))
 LEVELS = ("easy", "moderate", "hard")
 
 
@@ -25,29 +27,37 @@ def root(tmp_path_factory) -> Path:
     return root
 
 
+def score(
+    root: Path, info_file: Path, move: np.ndarray, classes: Sequence[str] = tuple(CLASSES)
+) -> dict[str, float]:
+    """Score the ground truth of an info file, moved by some metres."""
+    dataset = KittiMonoDataset(
+        str(root), str(info_file), test_mode=True, metainfo=dict(classes=tuple(classes))
+    )
+    metric = KittiMonoMetric(str(info_file))
+    metric.dataset_meta = dataset.metainfo
+    random = torch.Generator().manual_seed(0)
+    for item in dataset:
+        truth = item["eval_ann_info"]
+        boxes = truth["gt_bboxes_3d"].clone()
+        boxes.translate(boxes.tensor.new_tensor(move))
+        found = dict(
+            bboxes_3d=boxes,
+            labels_3d=torch.from_numpy(truth["gt_labels_3d"]),
+            scores_3d=torch.rand(len(boxes), generator=random),
+        )
+        sample = dict(pred_instances_3d=found, pred_instances={}, sample_idx=item["sample_idx"])
+        metric.process({}, [sample])
+    scores = metric.evaluate(len(dataset))
+    prefix = f"{metric.prefix or metric.default_prefix}/"
+    assert {f"{prefix}{name}" for name in metric.score_names.higher} <= scores.keys()
+    return scores
+
+
 @pytest.fixture(scope="module")
 def evaluate(root) -> Callable[[np.ndarray], dict[str, float]]:
     """Function that scores the ground truth of the dataset, moved by some metres."""
-    dataset = KittiMonoDataset(str(root), "kitti_infos_val.pkl", test_mode=True, metainfo=NAMES)
-
-    def run(move: np.ndarray) -> dict[str, float]:
-        metric = KittiMonoMetric(str(root / "kitti_infos_val.pkl"))
-        metric.dataset_meta = dataset.metainfo
-        random = torch.Generator().manual_seed(0)
-        for item in dataset:
-            truth = item["eval_ann_info"]
-            boxes = truth["gt_bboxes_3d"].clone()
-            boxes.translate(boxes.tensor.new_tensor(move))
-            found = dict(
-                bboxes_3d=boxes,
-                labels_3d=torch.from_numpy(truth["gt_labels_3d"]),
-                scores_3d=torch.rand(len(boxes), generator=random),
-            )
-            sample = dict(pred_instances_3d=found, pred_instances={}, sample_idx=item["sample_idx"])
-            metric.process({}, [sample])
-        return metric.evaluate(len(dataset))
-
-    return run
+    return partial(score, root, root / "kitti_infos_val.pkl")
 
 
 def scores_of(found: dict[str, float], kind: str) -> list[float]:
@@ -67,6 +77,54 @@ def test_displaced_boxes_are_not(evaluate):
     """As far off as boxes are whose place in camera 2 was taken for that in camera 0."""
     found = evaluate(OFFSET)
     assert max(scores_of(found, "3D")) < 50
+
+
+@pytest.mark.parametrize("empty", [(0,), (0, 1, 7), (4,)])
+def test_images_without_labels(root, tmp_path, empty):
+    """First, in between and last; the others are scored as without them."""
+    content = pickle.loads((root / "kitti_infos_val.pkl").read_bytes())
+    frames = content["data_list"]
+    for place in empty:
+        frames.insert(place, {**frames[-1], "instances": []})
+    path = tmp_path / "infos.pkl"
+    path.write_bytes(pickle.dumps(content))
+    found = score(root, path, np.zeros(3))
+    for kind in ("3D", "BEV", "2D"):
+        np.testing.assert_allclose(scores_of(found, kind), 100, atol=1e-3)
+
+
+def test_camera_alone(tmp_path):
+    root = write_kitti(tmp_path / "kitti", 0, 6)
+    for path in (root / "training/calib").iterdir():
+        path.write_text(next(line for line in path.open() if line.startswith("P2")))
+    (path,) = create_kitti_infos(root)
+    np.testing.assert_allclose(scores_of(score(root, path, np.zeros(3)), "3D"), 100, atol=1e-3)
+
+
+def test_classes_that_are_not_evaluated(root):
+    """Those that the stock evaluation stumbles over have no share in the overall scores."""
+    classes = ("Van", "Truck", *CLASSES)
+    found = score(root, root / "kitti_infos_val.pkl", np.zeros(3), classes)
+    assert found["Kitti metric/pred_instances_3d/KITTI/Overall_3D_AP40_moderate"] > 99
+    assert not [name for name in found if "Van" in name or "Truck" in name]
+
+
+@pytest.mark.parametrize(
+    ("classes", "left", "said"),
+    [
+        (("Van", "Tram"), 26, "KITTI evaluates Car, Pedestrian, Cyclist, and metainfo.classes has"),
+        (("Car", "Van"), 16, "has no object to compare with, no Car: set ann_file to"),
+        (("Car", "Cyclist"), 0, "has no object to compare with, no Car or Cyclist: set ann_file"),
+    ],
+)
+def test_nothing_to_compare_with(root, tmp_path, classes, left, said):
+    content = pickle.loads((root / "kitti_infos_val.pkl").read_bytes())
+    for frame in content["data_list"]:
+        frame["instances"] = frame["instances"][:left] + frame["instances"][24:]
+    path = tmp_path / "infos.pkl"
+    path.write_bytes(pickle.dumps(content))
+    with pytest.raises(UserError, match=said):
+        KittiMonoMetric(str(path)).dataset_meta = dict(classes=classes)
 
 
 def random_boxes(num: int) -> np.ndarray:
