@@ -40,7 +40,6 @@ def frame(root: Path, number: int, image: Path, cam2img: np.ndarray) -> dict:
                 "cam2img": cam2img.tolist(),
             }
         },
-        "lidar_points": {"lidar_path": ""},
         "cam_instances": {CAMERA: [entry for entry in found if entry is not None]},
     }
 
