@@ -30,6 +30,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--start", type=int, default=0, help="first keyframe (default: 0)")
     parser.add_argument("--num", type=positive, help="how many keyframes (default: all)")
     parser.add_argument("--overwrite", action="store_true", help="draw again what is there")
+    parser.add_argument(
+        "--all-boxes", action="store_true", help="also boxes without LiDAR and radar points"
+    )
     args = parser.parse_args()
     if args.info_file is None and args.root is None:
         parser.error("name an info file, or the dataroot with --root")
@@ -55,7 +58,7 @@ def draw(args: argparse.Namespace) -> int:
 
     info_file = args.info_file or info_file_of_split(args.root, args.split or "val")
     root = args.root or Path(info_file).parent
-    return browse(info_file, root, args.out, args.start, args.num, args.overwrite)
+    return browse(info_file, root, args.out, args.start, args.num, args.overwrite, args.all_boxes)
 
 
 def main() -> None:

@@ -31,6 +31,7 @@ def browse(
     start: int = 0,
     num: int | None = None,
     overwrite: bool = False,
+    all_boxes: bool = False,
 ) -> int:
     """Save a sheet for each keyframe of an info file; one that is there already is passed over.
 
@@ -41,6 +42,7 @@ def browse(
         start: first keyframe.
         num: how many keyframes; None for all that follow.
         overwrite: draw again what is there.
+        all_boxes: draw also the boxes without LiDAR and radar points.
 
     Returns:
         Number of sheets drawn.
@@ -61,7 +63,7 @@ def browse(
     for index, frame in enumerate(tqdm(frames[start:stop], unit="keyframe"), start):
         path = Path(out_dir, f"{index:05d}_{frame['token']}.png")
         if overwrite or not path.exists():
-            save_keyframe(path, frame, root, Path(info_file).parent)
+            save_keyframe(path, frame, root, Path(info_file).parent, all_boxes)
             drawn += 1
     return drawn
 
@@ -85,7 +87,11 @@ def info_file_of_split(root: str | Path, split: str) -> Path:
 
 
 def save_keyframe(
-    path: str | Path, frame: dict, root: str | Path, info_dir: str | Path = "."
+    path: str | Path,
+    frame: dict,
+    root: str | Path,
+    info_dir: str | Path = ".",
+    all_boxes: bool = False,
 ) -> None:
     """Draw one keyframe: its images with true boxes and LiDAR points, and everything from above.
 
@@ -98,6 +104,7 @@ def save_keyframe(
         frame: an entry of the info file's ``data_list``.
         root: dataroot.
         info_dir: folder of the info file, beside which images may be, too.
+        all_boxes: draw also the boxes without points.
 
     Raises:
         UserError: a file of sensor data is missing or broken.
@@ -110,13 +117,13 @@ def save_keyframe(
         with readable(lidar_path):
             points = np.fromfile(lidar_path, np.float32).reshape(-1, LIDAR_FEATURES)[:, :3]
         points = points @ lidar_to_ego[:3, :3].T + lidar_to_ego[:3, 3]
-    truth = lidar_boxes(frame["instances"]).transformed(lidar_to_ego)
+    truth = lidar_boxes(frame["instances"], all_boxes).transformed(lidar_to_ego)
 
     usual = {name: str(Path(root, "samples", name)) for name in CAMERAS} | {"img": str(root)}
     folders = image_folders([frame], usual, (str(root), str(info_dir)))
     cameras = {}
     for channel, camera in frame["images"].items():
-        boxes = camera_boxes(frame.get("cam_instances", {}).get(channel, ()))
+        boxes = camera_boxes(frame.get("cam_instances", {}).get(channel, ()), all_boxes)
         delay = 1e3 * (camera["timestamp"] - frame["timestamp"])
         title = f"{channel}, {delay:+.0f} ms, {len(boxes)} boxes"
         image = read_image(Path(folders[channel], camera["img_path"]))
@@ -133,15 +140,25 @@ def save_keyframe(
     save_figure(surround_page(scene, dpi=1.5 * DPI), path)
 
 
-def camera_boxes(instances: Sequence[dict]) -> BoxSet:
-    """Boxes of ``cam_instances`` of one camera that hold a LiDAR or radar point, camera frame."""
-    kept = _kept(instances)
+def camera_boxes(instances: Sequence[dict], all_boxes: bool = False) -> BoxSet:
+    """Boxes of ``cam_instances`` of one camera, camera frame.
+
+    Args:
+        instances: of which those of the ten classes are taken.
+        all_boxes: also those that hold no LiDAR or radar point.
+    """
+    kept = _kept(instances, all_boxes)
     return BoxSet.from_camera([item["bbox_3d"] for item in kept], _names(kept))
 
 
-def lidar_boxes(instances: Sequence[dict]) -> BoxSet:
-    """Boxes of ``instances`` of the ten classes that hold a LiDAR or radar point, LiDAR frame."""
-    kept = _kept(instances)
+def lidar_boxes(instances: Sequence[dict], all_boxes: bool = False) -> BoxSet:
+    """Boxes of ``instances``, LiDAR frame.
+
+    Args:
+        instances: of which those of the ten classes are taken.
+        all_boxes: also those that hold no LiDAR or radar point.
+    """
+    kept = _kept(instances, all_boxes)
     boxes = [
         Box([x, y, z], [width, length, height], Quaternion(axis=[0, 0, 1], radians=yaw))
         for x, y, z, length, width, height, yaw in (item["bbox_3d"] for item in kept)
@@ -149,8 +166,12 @@ def lidar_boxes(instances: Sequence[dict]) -> BoxSet:
     return BoxSet.from_devkit(boxes, _names(kept))
 
 
-def _kept(instances: Sequence[dict]) -> list[dict]:
-    return [item for item in instances if item["bbox_label_3d"] >= 0 and item["bbox_3d_isvalid"]]
+def _kept(instances: Sequence[dict], all_boxes: bool) -> list[dict]:
+    return [
+        item
+        for item in instances
+        if item["bbox_label_3d"] >= 0 and (all_boxes or item["bbox_3d_isvalid"])
+    ]
 
 
 def _names(instances: Sequence[dict]) -> list[str]:

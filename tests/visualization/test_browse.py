@@ -86,6 +86,7 @@ def test_boxes_without_a_point_or_of_no_class_are_left_out(frame):
     instances[1]["bbox_3d_isvalid"] = False
     instances[2]["bbox_label_3d"] = -1
     assert len(lidar_boxes(instances)) == 2
+    assert len(lidar_boxes(instances, all_boxes=True)) == 3
     assert len(camera_boxes(())) == 0
 
 
