@@ -33,6 +33,12 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("--no-pictures", action="store_true", help="write predictions.json alone")
     parser.add_argument("--batch-size", type=positive, default=1)
+    parser.add_argument(
+        "--fit",
+        action="store_true",
+        help="scale images, and cut or add rows at their top, to what the network was trained on; "
+        "boxes and pictures stay those of the images as they are",
+    )
     parser.add_argument("--score-thr", type=score, default=0.1, help="lowest score of a box")
     parser.add_argument("--device", help="such as cpu or cuda (default: a GPU where there is one)")
     add_cfg_options(parser)
@@ -93,6 +99,7 @@ def infer(args: argparse.Namespace) -> list[dict]:
         out_dir=args.out,
         pictures=not args.no_pictures,
         overwrite=args.overwrite,
+        fit=args.fit,
     )["predictions"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -13,6 +14,7 @@ from mmdet3d.apis import MonoDet3DInferencer
 from mmdet3d.registry import DATASETS, INFERENCERS, MODELS
 from mmdet3d.structures import Det3DDataSample
 from mmengine.config import Config
+from mmengine.logging import print_log
 from mmengine.runner import load_checkpoint
 from torch import nn
 from tqdm import tqdm
@@ -21,9 +23,12 @@ from .. import register_all_modules
 from ..command_line import check_output_folder
 from ..engine.checkpoint import check_checkpoint, check_fit
 from ..engine.config import load_config
+from ..engine.picture_names import picture_names
+from ..engine.training_view import VIEW_KEY, describe_strange_input
 from ..errors import UserError
 from ..whole_file import whole_file
-from .inputs import CameraImage, gather
+from .fitting import fitting_pipeline
+from .inputs import CameraImage, VideoFrames, gather
 from .pictures import save_picture
 from .predictions import image_entry
 
@@ -88,6 +93,7 @@ class EProPnPDet3DInferencer(MonoDet3DInferencer):
         pictures: bool = True,
         return_datasamples: bool = False,
         overwrite: bool = False,
+        fit: bool = False,
     ) -> dict[str, list]:
         """Detect objects.
 
@@ -96,7 +102,7 @@ class EProPnPDet3DInferencer(MonoDet3DInferencer):
                 nuScenes or KITTI, or the stock inferencer's ``dict(img=..., infos=...)``. An image
                 is a file or a (H, W, 3) uint8 array, BGR as OpenCV has it.
             cam2img: (3, 3) camera matrix of all images, a .csv or .json file that holds it, or an
-                info file that lists images of the same names; None for an info file as input.
+                info file that lists them; None for an info file as input.
             data_root: folder of the dataset of an info file; the file's own folder when None.
             cameras, samples: only these cameras and sample tokens (KITTI: image numbers) of an info
                 file.
@@ -107,6 +113,9 @@ class EProPnPDet3DInferencer(MonoDet3DInferencer):
             pictures: draw pictures.
             return_datasamples: return what the network gives in place of plain entries.
             overwrite: replace a ``predictions.json`` of other images.
+            fit: scale images to the focal lengths that the network was trained on, and cut or add
+                rows at their top for the horizon to be where it was; boxes and pictures are those
+                of the images as they are stored.
 
         Returns:
             ``predictions``: of each image its entry of
@@ -115,24 +124,33 @@ class EProPnPDet3DInferencer(MonoDet3DInferencer):
 
         Raises:
             UserError: an input is missing or unreadable, a camera matrix cannot be right,
-                ``out_dir`` cannot be written to or holds predictions of other images.
+                ``out_dir`` cannot be written to or holds predictions of other images, or the
+                checkpoint does not tell what to fit to.
         """
         if batch_size < 1:
             raise UserError(f"the batch size is {batch_size}: give at least 1.")
         if isinstance(inputs, dict):
             inputs, cam2img = inputs["img"], inputs.get("infos", cam2img)
+        if fit and self.trained_view is None:
+            raise UserError(
+                f"the checkpoint {self.weights} does not tell its training's cameras: leave "
+                "--fit (fit=True) out, and scale images and camera matrices beforehand."
+            )
         images = gather(inputs, cam2img, data_root, cameras, samples)
         if out_dir is not None:
             check_output_folder(out_dir, "another out_dir")
             if not overwrite:
                 _check_same_images(Path(out_dir, "predictions.json"), images)
+        names = picture_names(
+            [images.path] if isinstance(images, VideoFrames) else [image.path for image in images]
+        )
         entries, data_samples, drawn = [], [], []
         with tqdm(total=len(images), unit="image", disable=not self.show_progress) as bar:
-            for image, sample in self._detect(images, batch_size):
+            for image, sample in self._detect(images, batch_size, fit):
                 found = sample.pred_instances_3d
                 entry = image_entry(image, found, self.model.dataset_meta["classes"], score_thr)
                 if out_dir is not None and pictures:
-                    name = f"{len(entries):06d}_{Path(image.path).stem}.png"
+                    name = f"{len(entries):06d}_{Path(names[image.path]).stem}.png"
                     drawn.append(str(Path(out_dir, "pictures", name)))
                     save_picture(drawn[-1], image.pixels, entry)
                 entries.append(entry)
@@ -145,14 +163,28 @@ class EProPnPDet3DInferencer(MonoDet3DInferencer):
         return {"predictions": predictions, "visualization": drawn}
 
     def _detect(
-        self, images: Sequence[CameraImage], batch_size: int
+        self, images: Sequence[CameraImage], batch_size: int, fit: bool
     ) -> Iterator[tuple[CameraImage, Det3DDataSample]]:
+        pipeline, warned = self.pipeline, self.trained_view is None
+        if fit:
+            pipeline = fitting_pipeline(pipeline, self.trained_view["image"])
         for batch in self._get_chunk_data(images, batch_size):
             loaded = [
                 {"img": x.path if x.frame is None else x.frame, "cam2img": x.cam2img} for x in batch
             ]
-            found = self.forward(self.collate_fn([self.pipeline(item) for item in loaded]))
+            items = [pipeline(item) for item in loaded]
+            warned = warned or self._warn(batch, items, fit)
+            found = self.forward(self.collate_fn(items))
             yield from zip(batch, found, strict=True)
+
+    def _warn(self, batch: Sequence[CameraImage], items: Sequence[dict], fit: bool) -> bool:
+        """Warn of the first image that is unlike those of the training; whether there was one."""
+        for image, item in zip(batch, items, strict=True):
+            said = describe_strange_input(item["data_samples"], self.trained_view, fit)
+            if said is not None:
+                print_log(f"{image.path} {said}", "current", logging.WARNING)
+                return True
+        return False
 
     def _write(self, path: Path, entries: list[dict], score_thr: float) -> None:
         content = {
@@ -170,7 +202,9 @@ class EProPnPDet3DInferencer(MonoDet3DInferencer):
         model = MODELS.build(cfg.model)
         check_fit(model, checkpoint, weights)
         load_checkpoint(model, weights, map_location="cpu")
-        described = checkpoint.get("meta", {}).get("dataset_meta")
+        meta = checkpoint.get("meta", {})
+        self.trained_view = meta.get(VIEW_KEY)
+        described = meta.get("dataset_meta")
         if described is None:
             dataset = dict(cfg.test_dataloader.dataset, lazy_init=True, pipeline=[])
             described = DATASETS.build(dataset).metainfo

@@ -12,9 +12,11 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from ..datasets import KittiMonoDataset, NuScenesMonoDataset
+from ..datasets.image_depth import check_image_depth
 from ..datasets.info_file import read_info_file
 from ..errors import UserError
 from .camera_matrix import check_camera_matrix, read_camera_matrix
+from .listed_cameras import listed_matrices
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"})
@@ -92,7 +94,7 @@ def gather(
         inputs: an image, a list of images, a folder of images, a video, or an info file (.pkl) of
             nuScenes or KITTI. An image is a file or a (H, W, 3) uint8 array, BGR as OpenCV has it.
         cam2img: (3, 3) camera matrix of all of them, a file that holds one (.csv or .json), or an
-            info file that lists images of the same names; with an info file as input, None.
+            info file that lists them; with an info file as input, None.
         data_root: folder of the dataset of an info file; the file's own folder when None.
         cameras: only the images of these cameras of an info file.
         samples: only the images of samples with these tokens; KITTI's are image numbers ("000012").
@@ -158,20 +160,7 @@ def _matrices(cam2img: np.ndarray | str | Path, paths: Sequence[str]) -> list[np
         return [np.asarray(cam2img, dtype=np.float64)] * len(paths)
     if Path(cam2img).suffix != ".pkl":
         return [read_camera_matrix(cam2img)] * len(paths)
-    known = {
-        Path(view["img_path"]).name: np.array(view["cam2img"], dtype=np.float64)[:3, :3]
-        for frame in read_info_file(str(cam2img))["data_list"]
-        for view in frame["images"].values()
-        if "img_path" in view  # KITTI's lists cameras without images
-    }
-    names = [Path(path).name for path in paths]
-    for name in names:
-        if name not in known:
-            raise UserError(
-                f"info file {cam2img} does not list {name}: give the one that does, or the camera "
-                "matrix in a .csv or .json file."
-            )
-    return [known[name] for name in names]
+    return listed_matrices(cam2img, paths)
 
 
 def _of_info_file(
@@ -223,6 +212,7 @@ def _image_size(path: str) -> tuple[int, int]:
     if not Path(path).is_file():
         raise UserError(f"the image {path} does not exist: correct the path or the data root.")
     try:
+        check_image_depth(path)
         with Image.open(path) as image:
             width, height = image.size
             orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
@@ -235,6 +225,8 @@ def _image_size(path: str) -> tuple[int, int]:
         raise UserError(
             f"the image {path} is damaged ({error}): copy or download it again."
         ) from error
+    if not cv2.haveImageReader(path):
+        raise UserError(f"the image {path} cannot be read by OpenCV: convert it to .png.")
     return (height, width) if orientation >= _SIDEWAYS else (width, height)
 
 

@@ -69,8 +69,12 @@ class EProPnPRunner(Runner):
         return super().train()
 
     def register_default_hooks(self, hooks: dict | None = None) -> None:
-        """The stock hooks, of which ours take the places, and :class:`MissedValidationHook`."""
-        hooks = {"missed_validation": {"type": "MissedValidationHook"}, **(hooks or {})}
+        """The stock hooks, of which ours take the places, and two more.
+
+        Those are :class:`MissedValidationHook` and :class:`TrainingViewHook`.
+        """
+        ours = {"missed_validation": "MissedValidationHook", "training_view": "TrainingViewHook"}
+        hooks = {**{name: {"type": kind} for name, kind in ours.items()}, **(hooks or {})}
         checkpoint = hooks.get("checkpoint", {})
         if isinstance(checkpoint, dict) and checkpoint.get("type") in (None, "CheckpointHook"):
             hooks["checkpoint"] = {"interval": 1, **checkpoint, "type": "DetectionCheckpointHook"}

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mmdet3d.engine.hooks import Det3DVisualizationHook
 from mmdet3d.registry import HOOKS
 from mmdet3d.structures import Det3DDataSample
 from mmengine.runner import Runner
+from torch.utils.data import Dataset
 
 from ..command_line import check_output_folder
 from ..visualization.network_tap import NetworkTap
+from .picture_names import picture_names
 
 
 @HOOKS.register_module()
@@ -20,7 +22,8 @@ class NetworkInputVisualizationHook(Det3DVisualizationHook):
 
     The stock hook paints on the image file, but ``cam2img`` is that of the network input: after a
     crop or resize its boxes are displaced, unless the visualizer is ours. It also nests its folder
-    anew in every iteration.
+    anew in every iteration, and keeps the last picture alone of images of one name in several
+    folders; here such pictures have the names of the folders too.
 
     Args:
         test_out_dir: folder of the pictures, relative to the current folder; the visualizer's
@@ -34,15 +37,17 @@ class NetworkInputVisualizationHook(Det3DVisualizationHook):
         super().__init__(*args, **kwargs)
         self.explain = explain
         self._tap: NetworkTap | None = None
+        self._names: dict[str, str] = {}
 
     def before_test(self, runner: Runner) -> None:
-        """Listen to the network.
+        """Name the pictures, and listen to the network.
 
         Raises:
             UserError: the folder of the pictures cannot be written to.
         """
         if self.draw and self.test_out_dir is not None:
             check_output_folder(self.test_out_dir, "visualization.test_out_dir")
+            self._names = picture_names(_image_paths(runner.test_dataloader.dataset))
         if self.draw and self.explain:
             self._tap = NetworkTap(runner.model)
 
@@ -74,9 +79,8 @@ class NetworkInputVisualizationHook(Det3DVisualizationHook):
         for image, sample, cloud in zip(view["img"], outputs, points, strict=True):
             if cloud is not None:
                 sample.lidar_points = cloud.cpu().numpy()
-            out_file = self.test_out_dir and str(
-                Path(self.test_out_dir, Path(sample.img_path).name)
-            )
+            name = self._names.get(sample.img_path, Path(sample.img_path).name)
+            out_file = self.test_out_dir and str(Path(self.test_out_dir, name))
             self._test_index += 1
             self._visualizer.add_datasample(
                 "test sample",
@@ -91,3 +95,12 @@ class NetworkInputVisualizationHook(Det3DVisualizationHook):
                 vis_task="mono_det",
                 step=self._test_index,
             )
+
+
+def _image_paths(dataset: Dataset) -> Iterator[str]:
+    """Files of the images of a data set of mmdet3d; of others none is known before it is loaded."""
+    if not hasattr(dataset, "get_data_info"):
+        return
+    for index in range(len(dataset)):
+        views = dataset.get_data_info(index).get("images", {})
+        yield from (view["img_path"] for view in views.values() if "img_path" in view)

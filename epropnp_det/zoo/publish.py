@@ -8,8 +8,13 @@ from pathlib import Path
 from torch import Tensor
 
 from ..engine.checkpoint import check_checkpoint, save_checkpoint
+from ..engine.training_view import VIEW_KEY
 from ..errors import UserError
 from .download import sha256
+
+
+# What a checkpoint tells of its training.
+_KEPT = ("dataset_meta", "epoch", "iter", "seed", VIEW_KEY)
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ def publish_checkpoint(source: str | Path, target: str | Path) -> PublishedFile:
     checkpoint = check_checkpoint(source)
     weights = {name: _halved(name, value) for name, value in checkpoint["state_dict"].items()}
     meta = checkpoint.get("meta", {})
-    kept = {key: meta[key] for key in ("dataset_meta", "epoch", "iter", "seed") if key in meta}
+    kept = {key: meta[key] for key in _KEPT if key in meta}
     save_checkpoint(dict(meta=kept, state_dict=weights), target)
     return PublishedFile(
         Path(target), sum(value.numel() for value in weights.values()), sha256(target)

@@ -99,6 +99,18 @@ def test_files(inferencer, folder, camera_file, tmp_path):
     jsonschema.validate(content, PREDICTIONS_SCHEMA)
 
 
+def test_pictures_of_equal_names_tell_their_folders(inferencer, folder, camera_file, tmp_path):
+    paths = [tmp_path / camera / "0.png" for camera in ("LEFT", "RIGHT")]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_bytes((folder / "b.png").read_bytes())
+    done = inferencer([*paths, folder / "a.jpg"], camera_file, out_dir=tmp_path / "out")
+    names = [Path(path).name for path in done["visualization"]]
+    assert names == ["000000_LEFT_0.png", "000001_RIGHT_0.png", "000002_a.png"]
+    assert sorted(path.name for path in tmp_path.glob("out/pictures/*")) == names
+    assert [entry["path"] for entry in done["predictions"][:2]] == [str(path) for path in paths]
+
+
 def test_arrays(inferencer, folder, camera_file, tmp_path):
     array = cv2.imread(str(folder / "a.jpg"))
     expected = inferencer(folder / "a.jpg", camera_file, **ALL)["predictions"][0]["boxes"]

@@ -115,6 +115,21 @@ def test_file_that_is_cut_short(folder, tmp_path, name, share):
         gather(tmp_path / name, CAM2IMG)
 
 
+@pytest.mark.parametrize("shape", [(224, 400), (224, 400, 3), (224, 400, 4)])
+def test_file_of_more_bits(tmp_path, shape):
+    """OpenCV would read the highest 8 of them, nearly black where a camera fills 12."""
+    cv2.imwrite(str(tmp_path / "a.png"), np.full(shape, 4095, np.uint16))
+    said = r"a.png has 16 bits a channel \(values up to 4095\) where 8 are read: convert it with"
+    with pytest.raises(UserError, match=said):
+        gather(tmp_path, CAM2IMG)
+
+
+def test_file_that_opencv_does_not_read(tmp_path):
+    Image.new("RGB", (400, 224)).save(tmp_path / "a.gif")
+    with pytest.raises(UserError, match="a.gif cannot be read by OpenCV: convert it to .png"):
+        gather(tmp_path / "a.gif", CAM2IMG)
+
+
 def test_nothing(tmp_path):
     with pytest.raises(UserError, match="holds no image"):
         gather(tmp_path, CAM2IMG)

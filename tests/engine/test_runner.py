@@ -254,7 +254,7 @@ def test_iterations_are_no_epochs(toy_runner):
     [
         ({"train_cfg.max_epochs": 2.5}, "train_cfg or train_dataloader .* integer"),
         ({"train_cfg.val_interval": 0}, "train_cfg.val_interval is 0"),
-        ({"train_dataloader.batch_size": 0}, "train_cfg or train_dataloader .* batch_size"),
+        ({"train_dataloader.batch_size": 0}, "the batch_size of a data loader is 0"),
         ({"optim_wrapper.optimizer.lr": -1.0}, "optim_wrapper .* Invalid learning rate"),
         ({"optim_wrapper.accumulative_counts": 0}, "optim_wrapper .* at least"),
         (

@@ -21,11 +21,11 @@ def hook(tmp_path) -> NetworkInputVisualizationHook:
     )
 
 
-def batch(name: str) -> tuple[dict, Det3DDataSample]:
+def batch(path: str) -> tuple[dict, Det3DDataSample]:
     """A grey image of 60 x 80 pixels with a box of 2 m, 20 m ahead, at pixel (50, 20)."""
     boxes = CameraInstance3DBoxes([[2.0, 0.0, 20.0, 2, 2, 2, 0]], origin=(0.5, 0.5, 0.5))
     metainfo = {
-        "img_path": f"absent/{name}",  # the file has other pixels than the network's input
+        "img_path": path,  # the file is not there, and has other pixels than the network's input
         "cam2img": np.array([[100.0, 0, 40], [0, 100, 20], [0, 0, 1]]),
     }
     sample = Det3DDataSample(metainfo=metainfo)
@@ -38,7 +38,7 @@ def batch(name: str) -> tuple[dict, Det3DDataSample]:
 def test_boxes_lie_on_the_network_input(hook, tmp_path):
     runner = SimpleNamespace(work_dir=str(tmp_path), timestamp="now")
     for index, name in enumerate(["a.png", "b.png"]):
-        data, sample = batch(name)
+        data, sample = batch(f"absent/{name}")
         hook.after_test_iter(runner, index, data, [sample])
     assert sorted(p.name for p in (tmp_path / "painted").iterdir()) == ["a.png", "b.png"]
     image = mmcv.imread(tmp_path / "painted/b.png").astype(int)
@@ -50,8 +50,30 @@ def test_boxes_lie_on_the_network_input(hook, tmp_path):
     assert 9 < np.ptp(rows) < 18
 
 
+class Frames:
+    """A data set of images, six cameras with files of equal names."""
+
+    paths = tuple(f"/data/{camera}/{i}.png" for camera in "ABCDEF" for i in range(2))
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def get_data_info(self, index: int) -> dict:
+        return {"images": {"CAM": {"img_path": self.paths[index]}, "CAM0": {}}}
+
+
+def test_images_of_one_name_get_a_picture_each(hook, tmp_path):
+    hook.explain = False
+    hook.before_test(SimpleNamespace(test_dataloader=SimpleNamespace(dataset=Frames())))
+    for index, path in enumerate(Frames.paths):
+        data, sample = batch(path)
+        hook.after_test_iter(None, index, data, [sample])
+    painted = sorted(p.name for p in (tmp_path / "painted").iterdir())
+    assert painted == [f"{camera}_{i}.png" for camera in "ABCDEF" for i in range(2)]
+
+
 def test_first_view_is_painted(hook, tmp_path):
-    data, sample = batch("a.png")
+    data, sample = batch("absent/a.png")
     black = {"img": [torch.zeros_like(data["inputs"]["img"][0])]}
     hook.after_test_iter(None, 0, {"inputs": [data["inputs"], black]}, [sample])
     image = mmcv.imread(tmp_path / "painted/a.png").astype(int)
@@ -60,6 +82,6 @@ def test_first_view_is_painted(hook, tmp_path):
 
 def test_nothing_is_painted_unasked(hook, tmp_path):
     hook.draw = False
-    data, sample = batch("a.png")
+    data, sample = batch("absent/a.png")
     hook.after_test_iter(None, 0, data, [sample])
     assert not (tmp_path / "painted").exists()

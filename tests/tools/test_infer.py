@@ -5,8 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
-from random_network import KEEP_SOME, save_camera, save_images, save_random_weights
+import torch
+from random_network import CAM2IMG, KEEP_SOME, save_camera, save_images, save_random_weights
 
 from epropnp_det.datasets import create_nuscenes_infos
 from epropnp_det.engine.config import load_config
@@ -63,6 +65,33 @@ def test_one_camera_of_an_info_file(infer, arguments, tmp_path):
     infer(*arguments, "--out", str(tmp_path / "out"), "--no-pictures")
     images = json.loads((tmp_path / "out/predictions.json").read_text())["images"]
     assert [image["camera"] for image in images] == ["CAM_FRONT", "CAM_BACK"]
+
+
+def test_fit(infer, arguments, tmp_path):
+    """Images and camera of twice the size give the boxes of the size that was trained on."""
+    ends = dict(width=[400, 400], focal=[320.0, 320.0])
+    view = {
+        "image": dict(ends, height=[224, 224], row=[122.0, 122.0]),
+        "input": dict(ends, height=[168, 168], row=[66.0, 66.0]),
+    }
+    weights = torch.load(arguments[1], weights_only=True)
+    torch.save({**weights, "meta": {"training_view": view}}, arguments[1])
+    infer(*arguments, "--out", str(tmp_path / "plain"), "--score-thr", "0")
+    for path in (tmp_path / "images").glob("*.*g"):
+        # Each pixel four times, which a resize by half takes back.
+        pixels = cv2.imread(str(path)).repeat(2, 0).repeat(2, 1)
+        cv2.imwrite(str(path.with_suffix(".png")), pixels)
+    (tmp_path / "images/a.jpg").unlink()
+    camera = (np.diag([2, 2, 1]) @ CAM2IMG).tolist()
+    (tmp_path / "camera.json").write_text(json.dumps(camera))
+    infer(*arguments, "--out", str(tmp_path / "fit"), "--score-thr", "0", "--fit")
+    plain, fitted = (
+        json.loads((tmp_path / name / "predictions.json").read_text())["images"]
+        for name in ("plain", "fit")
+    )
+    for one, other in zip(plain, fitted, strict=True):
+        assert one["boxes"] and other["boxes"] == one["boxes"]
+        assert other["cam2img"] == camera
 
 
 @pytest.mark.parametrize(
