@@ -7,6 +7,7 @@ from epropnp_det.command_line import (
     ToolParser,
     add_cfg_options,
     answering,
+    between,
     check_file,
     check_folder,
     check_output_folder,
@@ -39,6 +40,13 @@ def parse_args() -> argparse.Namespace:
         help="scale images, and cut or add rows at their top, to what the network was trained on; "
         "boxes and pictures stay those of the images as they are",
     )
+    parser.add_argument(
+        "--tilt",
+        nargs=2,
+        type=between(-80, 80),
+        metavar=("PITCH", "ROLL"),
+        help="of the camera, degrees down and clockwise: boxes and pictures are of a level one",
+    )
     parser.add_argument("--score-thr", type=score, default=0.1, help="lowest score of a box")
     parser.add_argument("--device", help="such as cpu or cuda (default: a GPU where there is one)")
     add_cfg_options(parser)
@@ -61,6 +69,11 @@ def check_info_file(args: argparse.Namespace) -> None:
     check_file(args.inputs, "info file")
     if args.data_root is not None:
         check_folder(args.data_root, "data root")
+    if args.tilt is not None:
+        raise UserError(
+            f"{args.inputs} tells of its cameras how they are tilted: leave --tilt out, and turn "
+            "them level with tools/create_data.py --level."
+        )
 
 
 def check_images(args: argparse.Namespace) -> None:
@@ -100,6 +113,7 @@ def infer(args: argparse.Namespace) -> list[dict]:
         pictures=not args.no_pictures,
         overwrite=args.overwrite,
         fit=args.fit,
+        tilt=args.tilt,
     )["predictions"]
 
 

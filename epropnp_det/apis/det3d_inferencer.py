@@ -14,7 +14,7 @@ from mmdet3d.apis import MonoDet3DInferencer
 from mmdet3d.registry import DATASETS, INFERENCERS, MODELS
 from mmdet3d.structures import Det3DDataSample
 from mmengine.config import Config
-from mmengine.logging import print_log
+from mmengine.logging import MMLogger, print_log
 from mmengine.runner import load_checkpoint
 from torch import nn
 from tqdm import tqdm
@@ -23,6 +23,7 @@ from .. import register_all_modules
 from ..command_line import check_output_folder
 from ..engine.checkpoint import check_checkpoint, check_fit
 from ..engine.config import load_config
+from ..engine.console import quieten
 from ..engine.picture_names import picture_names
 from ..engine.training_view import VIEW_KEY, describe_strange_input
 from ..errors import UserError
@@ -69,6 +70,7 @@ class EProPnPDet3DInferencer(MonoDet3DInferencer):
         show_progress: bool = True,
     ) -> None:
         register_all_modules()  # for a script that imported the package before mmengine
+        quieten(MMLogger.get_current_instance())
         _check_device(device)
         cfg = deepcopy(model) if isinstance(model, Config) else load_config(str(model))
         if cfg.get("model") is None:
@@ -94,6 +96,7 @@ class EProPnPDet3DInferencer(MonoDet3DInferencer):
         return_datasamples: bool = False,
         overwrite: bool = False,
         fit: bool = False,
+        tilt: tuple[float, float] | None = None,
     ) -> dict[str, list]:
         """Detect objects.
 
@@ -116,6 +119,9 @@ class EProPnPDet3DInferencer(MonoDet3DInferencer):
             fit: scale images to the focal lengths that the network was trained on, and cut or add
                 rows at their top for the horizon to be where it was; boxes and pictures are those
                 of the images as they are stored.
+            tilt: pitch (down) and roll (clockwise) of the camera, degrees: boxes and pictures are
+                those of a level camera, to which the images are turned. Info files tell of their
+                cameras themselves.
 
         Returns:
             ``predictions``: of each image its entry of
@@ -136,7 +142,7 @@ class EProPnPDet3DInferencer(MonoDet3DInferencer):
                 f"the checkpoint {self.weights} does not tell its training's cameras: leave "
                 "--fit (fit=True) out, and scale images and camera matrices beforehand."
             )
-        images = gather(inputs, cam2img, data_root, cameras, samples)
+        images = gather(inputs, cam2img, data_root, cameras, samples, tilt)
         if out_dir is not None:
             check_output_folder(out_dir, "another out_dir")
             if not overwrite:
@@ -169,9 +175,7 @@ class EProPnPDet3DInferencer(MonoDet3DInferencer):
         if fit:
             pipeline = fitting_pipeline(pipeline, self.trained_view["image"])
         for batch in self._get_chunk_data(images, batch_size):
-            loaded = [
-                {"img": x.path if x.frame is None else x.frame, "cam2img": x.cam2img} for x in batch
-            ]
+            loaded = [{"img": image.to_load, "cam2img": image.cam2img} for image in batch]
             items = [pipeline(item) for item in loaded]
             warned = warned or self._warn(batch, items, fit)
             found = self.forward(self.collate_fn(items))

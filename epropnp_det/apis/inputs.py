@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -14,9 +14,10 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from ..datasets import KittiMonoDataset, NuScenesMonoDataset
 from ..datasets.image_depth import check_image_depth
 from ..datasets.info_file import read_info_file
+from ..datasets.levelling import LevelView, tilted_camera, turn_image
 from ..errors import UserError
 from .camera_matrix import check_camera_matrix, read_camera_matrix
-from .listed_cameras import listed_matrices
+from .listed_cameras import ListedCamera, listed_cameras
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"})
@@ -30,22 +31,49 @@ class CameraImage:
 
     Attributes:
         path: the image's or the video's file; ``array_0`` and so on for images in memory.
-        cam2img: (3, 3) camera matrix of the image as it is stored, pixels.
+        cam2img: (3, 3) camera matrix of the image as it is stored or turned, pixels.
         source: what else says which image it is, as :data:`~.predictions.PREDICTIONS_SCHEMA` has
             it: ``frame`` of a video, ``sample_token`` and ``camera`` of an info file.
         frame: (H, W, 3) uint8 the decoded frame of a video, or the image in memory, BGR.
+        homography: (3, 3) from pixels of the stored image to those of a level camera, whose matrix
+            ``cam2img`` then is; None where the camera itself is level.
     """
 
     path: str
     cam2img: np.ndarray
     source: dict
     frame: np.ndarray | None = None
+    homography: np.ndarray | None = None
+
+    @property
+    def bgr(self) -> np.ndarray:
+        """(H, W, 3) the image as a level camera has it, BGR."""
+        stored = mmcv.imread(self.path) if self.frame is None else self.frame
+        return stored if self.homography is None else turn_image(stored, self.homography)
 
     @property
     def pixels(self) -> np.ndarray:
-        """(H, W, 3) the image, RGB."""
-        bgr = mmcv.imread(self.path) if self.frame is None else self.frame
-        return bgr[..., ::-1]
+        """(H, W, 3) the same, RGB."""
+        return self.bgr[..., ::-1]
+
+    @property
+    def to_load(self) -> str | np.ndarray:
+        """What a pipeline loads: the file, or what is in memory."""
+        in_memory = self.frame is not None or self.homography is not None
+        return self.bgr if in_memory else self.path
+
+    def levelled(self, tilt: tuple[float, float], size: tuple[int, int]) -> CameraImage:
+        """The image of a tilted camera as a level one has it.
+
+        Args:
+            tilt: pitch and roll, degrees, as of :func:`tilted_camera`.
+            size: (width, height), pixels.
+
+        Raises:
+            UserError: the camera looks up or down too steeply.
+        """
+        view = LevelView.of(tilted_camera(*tilt), self.cam2img, size)
+        return replace(self, cam2img=view.cam2img, homography=view.homography)
 
 
 class VideoFrames:
@@ -54,14 +82,18 @@ class VideoFrames:
     Args:
         path: a file that OpenCV can read.
         cam2img: (3, 3) camera matrix, pixels.
+        tilt: pitch and roll of the camera, degrees; None for a level one.
 
     Raises:
         UserError: OpenCV cannot read it, or the matrix cannot be the camera's.
     """
 
-    def __init__(self, path: str, cam2img: np.ndarray) -> None:
+    def __init__(
+        self, path: str, cam2img: np.ndarray, tilt: tuple[float, float] | None = None
+    ) -> None:
         self.path = path
         self.cam2img = cam2img
+        self.tilt = tilt
         video = cv2.VideoCapture(path)
         read, first = video.read()
         self.length = max(0, int(video.get(cv2.CAP_PROP_FRAME_COUNT)))
@@ -77,7 +109,8 @@ class VideoFrames:
         video = cv2.VideoCapture(self.path)
         number = 0
         while (found := video.read())[0]:
-            yield CameraImage(self.path, self.cam2img, {"frame": number}, found[1])
+            image = CameraImage(self.path, self.cam2img, {"frame": number}, found[1])
+            yield image if self.tilt is None else image.levelled(self.tilt, _array_size(image))
             number += 1
 
 
@@ -87,6 +120,7 @@ def gather(
     data_root: str | Path | None = None,
     cameras: Sequence[str] | None = None,
     samples: Sequence[str] | None = None,
+    tilt: tuple[float, float] | None = None,
 ) -> Sequence[CameraImage] | VideoFrames:
     """Find the images that are meant, and make sure that each is there and has a sane camera.
 
@@ -98,6 +132,8 @@ def gather(
         data_root: folder of the dataset of an info file; the file's own folder when None.
         cameras: only the images of these cameras of an info file.
         samples: only the images of samples with these tokens; KITTI's are image numbers ("000012").
+        tilt: pitch (down) and roll (clockwise) of the camera, degrees, by which the images are
+            turned level; info files tell of their own.
 
     Raises:
         UserError: something is missing, unreadable, empty or does not fit together.
@@ -105,6 +141,11 @@ def gather(
     if isinstance(inputs, (str, Path)) and Path(inputs).suffix == ".pkl":
         if cam2img is not None:
             raise UserError(f"{inputs} has camera matrices of its own: leave the other one out.")
+        if tilt is not None:
+            raise UserError(
+                f"{inputs} tells of its cameras how they are tilted: leave the tilt out, and turn "
+                "them level with tools/create_data.py --level."
+            )
         images = _of_info_file(Path(inputs), data_root, cameras, samples)
     else:
         if any(choice is not None for choice in (data_root, cameras, samples)):
@@ -124,17 +165,26 @@ def gather(
                 f"the camera matrix of {paths[0]} is missing: give a 3x3 .csv or .json file, or an "
                 "info file that lists the image."
             )
-        matrices = _matrices(cam2img, paths)
+        listed = _cameras(cam2img, paths)
         if Path(paths[0]).suffix.lower() in VIDEO_SUFFIXES:
-            return VideoFrames(paths[0], matrices[0])
+            return VideoFrames(paths[0], listed[0].cam2img, tilt)
         images = [
-            CameraImage(path, matrix, {}, array)
-            for path, matrix, array in zip(paths, matrices, arrays, strict=True)
+            CameraImage(path, camera.cam2img, {}, array, camera.homography)
+            for path, camera, array in zip(paths, listed, arrays, strict=True)
         ]
-    for image in images:
-        size = _image_size(image.path) if image.frame is None else _array_size(image)
-        check_camera_matrix(image.cam2img, size, image.path)
-    return images
+    return [_checked(image, tilt) for image in images]
+
+
+def _checked(image: CameraImage, tilt: tuple[float, float] | None) -> CameraImage:
+    """The image, turned level, after a look at the file and the camera."""
+    size = _image_size(image.path) if image.frame is None else _array_size(image)
+    if image.homography is not None:
+        # The principal point of a level camera may be anywhere.
+        if tilt is not None:
+            raise UserError(f"the info file turns {image.path} level itself: leave the tilt out.")
+        return image
+    check_camera_matrix(image.cam2img, size, image.path)
+    return image if tilt is None else image.levelled(tilt, size)
 
 
 def _files(
@@ -154,13 +204,13 @@ def _files(
     return found
 
 
-def _matrices(cam2img: np.ndarray | str | Path, paths: Sequence[str]) -> list[np.ndarray]:
-    """The camera matrix of each image."""
+def _cameras(cam2img: np.ndarray | str | Path, paths: Sequence[str]) -> list[ListedCamera]:
+    """The camera of each image."""
     if not isinstance(cam2img, (str, Path)):
-        return [np.asarray(cam2img, dtype=np.float64)] * len(paths)
+        return [ListedCamera(np.asarray(cam2img, dtype=np.float64))] * len(paths)
     if Path(cam2img).suffix != ".pkl":
-        return [read_camera_matrix(cam2img)] * len(paths)
-    return listed_matrices(cam2img, paths)
+        return [ListedCamera(read_camera_matrix(cam2img))] * len(paths)
+    return listed_cameras(cam2img, paths)
 
 
 def _of_info_file(
@@ -190,6 +240,7 @@ def _of_info_file(
                 "sample_token": item.get("token") or f"{item['sample_idx']:06d}",
                 "camera": camera,
             },
+            homography=np.array(view["homography"]) if "homography" in view else None,
         )
         for item in dataset.load_data_list()
         for camera, view in item["images"].items()

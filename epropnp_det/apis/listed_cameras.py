@@ -6,6 +6,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,8 +16,21 @@ from ..errors import UserError
 _SHOWN = 3  # images of a message
 
 
-def listed_matrices(info_file: str | Path, paths: Sequence[str]) -> list[np.ndarray]:
-    """Find the camera matrix of each image.
+class ListedCamera(NamedTuple):
+    """What an info file tells of the camera of an image.
+
+    Attributes:
+        cam2img: (3, 3) float64 matrix, pixels.
+        homography: (3, 3) from the stored image to that of a level camera, whose matrix it is; None
+            where the file does not turn it.
+    """
+
+    cam2img: np.ndarray
+    homography: np.ndarray | None = None
+
+
+def listed_cameras(info_file: str | Path, paths: Sequence[str]) -> list[ListedCamera]:
+    """Find the camera of each image.
 
     An image is the listed one whose path, with the camera's name before it, ends in most of the
     same folders: the info files of nuScenes list base names alone, each below its camera.
@@ -25,30 +39,31 @@ def listed_matrices(info_file: str | Path, paths: Sequence[str]) -> list[np.ndar
         info_file: lists images and their cameras.
         paths: the images.
 
-    Returns:
-        (3, 3) float64 matrices, pixels.
-
     Raises:
         UserError: the info file is unreadable, does not list an image, or lists several that it
             could be with different matrices.
     """
-    # By end of a path: the matrices of the images that end so, each with one of these.
+    # By end of a path: the numbers of the cameras whose images end so, each with one of these.
     listed: dict[tuple[str, ...], dict[tuple[float, ...], str]] = defaultdict(dict)
-    for name, matrix in _listed_images(info_file):
+    for name, numbers in _listed_images(info_file):
         for end in _ends(name):
-            listed[end].setdefault(tuple(matrix.ravel()), str(name))
-    return [_matrix_of(path, listed, info_file) for path in paths]
+            listed[end].setdefault(numbers, str(name))
+    return [_camera_of(path, listed, info_file) for path in paths]
 
 
-def _listed_images(info_file: str | Path) -> Iterator[tuple[PurePath, np.ndarray]]:
+def _listed_images(info_file: str | Path) -> Iterator[tuple[PurePath, tuple[float, ...]]]:
+    """Images, and the numbers of their camera's matrix and of the homography, if any."""
     for frame in read_info_file(str(info_file))["data_list"]:
         for camera, view in frame.get("images", {}).items():
             if "img_path" in view:  # KITTI's lists cameras without images
                 matrix = np.array(view["cam2img"], dtype=np.float64)[:3, :3]
-                yield PurePath(camera, view["img_path"]), matrix
+                turned = np.array(view.get("homography", ()), dtype=np.float64)
+                yield PurePath(camera, view["img_path"]), (*matrix.ravel(), *turned.ravel())
 
 
-def _matrix_of(path: str, listed: dict[tuple[str, ...], dict], info_file: str | Path) -> np.ndarray:
+def _camera_of(
+    path: str, listed: dict[tuple[str, ...], dict], info_file: str | Path
+) -> ListedCamera:
     ends = _ends(PurePath(os.path.abspath(path)))
     found = next((listed[end] for end in ends if end in listed), None)
     mend = "or the camera matrix in a .csv or .json file"
@@ -63,8 +78,8 @@ def _matrix_of(path: str, listed: dict[tuple[str, ...], dict], info_file: str | 
             f"{path} could be any of {shown} in info file {info_file}, whose camera matrices "
             f"differ: give the image in the folders that tell them apart, {mend}."
         )
-    (matrix,) = found
-    return np.array(matrix).reshape(3, 3)
+    (numbers,) = found
+    return ListedCamera(*np.array(numbers).reshape(-1, 3, 3))
 
 
 def _ends(path: PurePath) -> Iterator[tuple[str, ...]]:

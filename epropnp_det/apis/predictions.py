@@ -62,11 +62,16 @@ _IMAGE = _object(
         "camera": {"type": "string", "description": "nuScenes camera, of an info file"},
         "cam2img": {
             **_array(3, _array(3, _NUMBER)),
-            "description": "camera matrix of the image as it is stored, pixels",
+            "description": "camera matrix of the image as it is stored or turned, pixels",
+        },
+        "homography": {
+            **_array(3, _array(3, _NUMBER)),
+            "description": "of the image of a tilted camera: from its pixels, (u, v, 1), to those "
+            "of the level camera whose matrix cam2img is and whose boxes these are",
         },
         "boxes": {"type": "array", "items": _BOX, "description": "best first"},
     },
-    optional=("frame", "sample_token", "camera"),
+    optional=("frame", "sample_token", "camera", "homography"),
 )
 
 PREDICTIONS_SCHEMA = {
@@ -112,6 +117,7 @@ def image_entry(
         "path": image.path,
         **image.source,
         "cam2img": np.asarray(image.cam2img).tolist(),
+        **({} if image.homography is None else {"homography": image.homography.tolist()}),
         "boxes": [
             {
                 "name": classes[label],

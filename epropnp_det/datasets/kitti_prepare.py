@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from ..errors import UserError
 from ..whole_file import whole_file
+from .image_depth import check_image_depth
 from .kitti_calibration import read_calibration
 from .kitti_labels import CLASSES, DONT_CARE, counted, read_labels, sentences_on, unknown_of
 from .kitti_text import numbered_words
@@ -141,13 +142,15 @@ def _image_size(path: Path) -> tuple[int, int]:
     mend = f"unpack it, or take {path.stem} out of ImageSets"
     try:
         with Image.open(path) as image:
-            return image.size
+            size = image.size
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing: {mend}.") from error
     except UnidentifiedImageError as error:
         raise UserError(f"{path} is not a readable image: unpack it again.") from error
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): {mend}.") from error
+    check_image_depth(path)
+    return size
 
 
 def _check_objects(frames: list[dict], listed: Path, names: Counter[str]) -> None:

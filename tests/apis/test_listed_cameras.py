@@ -9,7 +9,7 @@ import pytest
 from random_network import CAM2IMG
 
 from epropnp_det.apis.inputs import gather
-from epropnp_det.apis.listed_cameras import listed_matrices
+from epropnp_det.apis.listed_cameras import listed_cameras
 from epropnp_det.errors import UserError
 
 
@@ -34,7 +34,7 @@ def info_file(tmp_path: Path):
 
 
 def focal_lengths(info_file: Path, *paths: str) -> list[float]:
-    return [found[0, 0] for found in listed_matrices(info_file, paths)]
+    return [found.cam2img[0, 0] for found in listed_cameras(info_file, paths)]
 
 
 def test_names_that_repeat_in_folders(info_file):
@@ -75,9 +75,9 @@ def test_ambiguous_image(info_file):
     infos = info_file(*(("A", f"{folder}/0.png", 320 + i) for i, folder in enumerate("KLMN")))
     said = r"other/0.png could be any of A/K/0.png, A/L/0.png, A/M/0.png, \.\.\. in .*differ: give"
     with pytest.raises(UserError, match=said):
-        listed_matrices(infos, ["/other/0.png"])
+        listed_cameras(infos, ["/other/0.png"])
     with pytest.raises(UserError, match="does not list 1.png: give the one that does"):
-        listed_matrices(infos, ["/K/1.png"])
+        listed_cameras(infos, ["/K/1.png"])
 
 
 def test_gathered_images_have_the_cameras_of_their_folders(info_file, tmp_path):

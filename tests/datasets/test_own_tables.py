@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from epropnp_det.datasets import NuScenesMonoDataset, create_nuscenes_infos
 from epropnp_det.datasets.nuscenes_names import CAMERAS, CLASSES
@@ -81,6 +83,13 @@ def test_frames_that_lack_a_camera_are_counted(fake_root, edit):
     train, val = create_nuscenes_infos(fake_root, "v1.0-mini")
     assert "\n  1 frames have no CAM_FRONT_LEFT" in str(train)
     assert "have no" not in str(val)
+
+
+def test_image_of_more_bits(fake_root):
+    path = next((fake_root / "samples/CAM_FRONT").iterdir())
+    Image.fromarray(np.full((36, 64), 3000, np.uint16)).save(path, format="PNG")
+    with pytest.raises(UserError, match=f"{path.name} has 16 bits a channel .* convert it with"):
+        frames(fake_root)
 
 
 def test_frame_without_any_camera(fake_root, edit):
