@@ -7,23 +7,10 @@ from collections.abc import Iterable, Mapping
 
 from nuscenes.eval.detection.utils import category_to_detection_name
 from nuscenes.nuscenes import NuScenes
+from nuscenes.utils.color_map import get_colormap
 
 from ..errors import UserError
 from .nuscenes_names import CLASSES
-
-# A category that the devkit takes for the class.
-_CATEGORY_OF = {
-    "car": "vehicle.car",
-    "truck": "vehicle.truck",
-    "trailer": "vehicle.trailer",
-    "bus": "vehicle.bus.rigid",
-    "construction_vehicle": "vehicle.construction",
-    "bicycle": "vehicle.bicycle",
-    "motorcycle": "vehicle.motorcycle",
-    "pedestrian": "human.pedestrian.adult",
-    "traffic_cone": "movable_object.trafficcone",
-    "barrier": "movable_object.barrier",
-}
 
 
 def find_categories(known: Iterable[str], wanted: Mapping[str, str]) -> dict[str, str]:
@@ -65,10 +52,11 @@ def map_categories(nusc: NuScenes, categories: Mapping[str, str]) -> None:
         nusc: tables, changed in place.
         categories: class by full name of the category.
     """
+    usual = {category_to_detection_name(name): name for name in get_colormap()}
     for annotation in nusc.sample_annotation:
         label = categories.get(annotation["category_name"])
         if label is not None:
-            annotation["category_name"] = _CATEGORY_OF[label]
+            annotation["category_name"] = usual[label]
 
 
 def class_of(category: str, categories: Mapping[str, str]) -> str | None:

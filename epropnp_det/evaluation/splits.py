@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +11,6 @@ from nuscenes.eval.common.loaders import get_samples_of_scenes
 from nuscenes.utils.splits import get_scenes_of_split
 
 from ..datasets.nuscenes_tables import SPLITS, read_table
-from ..datasets.own_categories import class_of
 from ..datasets.own_splits import read_own_splits
 from ..errors import UserError
 
@@ -144,40 +143,3 @@ def samples_of_split(nusc: NuScenes, eval_set: str) -> list[str]:
     if not tokens:
         raise _no_scene(nusc.dataroot, eval_set, _MEND)
     return tokens
-
-
-def has_truth(
-    data_root: str,
-    version: str,
-    tokens: Collection[str],
-    categories: Mapping[str, str],
-    filter_points: bool,
-) -> bool:
-    """Whether any of the samples has a box of a detected class; the devkit evaluates no other.
-
-    Reads the tables of annotations, which for all of nuScenes takes a while.
-
-    Args:
-        data_root: nuScenes dataroot.
-        version: such as v1.0-mini.
-        tokens: samples.
-        categories: class by category of one's own.
-        filter_points: whether boxes without LiDAR and radar points do not count.
-
-    Raises:
-        UserError: a table is missing or broken.
-    """
-    tables = Path(data_root, version)
-    detected = {
-        row["token"] for row in read_table(tables, "category") if class_of(row["name"], categories)
-    }
-    instances = {
-        row["token"] for row in read_table(tables, "instance") if row["category_token"] in detected
-    }
-    wanted = set(tokens)
-    return any(
-        row["instance_token"] in instances
-        and row["sample_token"] in wanted
-        and (not filter_points or row["num_lidar_pts"] + row["num_radar_pts"])
-        for row in read_table(tables, "sample_annotation")
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from mmengine.logging import print_log
@@ -12,7 +12,6 @@ from ..datasets.own_categories import class_of
 from ..datasets.tables_checks import attribute_fault
 from ..errors import UserError
 from .camera_views import CameraViews
-from .splits import has_truth
 
 
 def check_truth(
@@ -39,10 +38,11 @@ def check_truth(
             "the evaluation asks for (30 to 50 m, by class): its scores would all be 0."
         )
     # A file may leave out what only training needs; the tables are slow to read.
-    root = data_root, version, views.sample_tokens, views.categories
-    if has_truth(*root, filter_points):
+    tables = Path(data_root, version)
+    rows = list(_detected(tables, views.sample_tokens, views.categories))
+    if any(not filter_points or row["num_lidar_pts"] + row["num_radar_pts"] for row in rows):
         return
-    if filter_points and has_truth(*root, False):
+    if rows:
         raise UserError(
             f"none of the objects of split {eval_set} has LiDAR or radar points, without which "
             "nuScenes does not count them: set the evaluator's filter_points=False to count them."
@@ -75,18 +75,26 @@ def check_annotated_attributes(
         UserError: naming the first annotation with two attributes or one that nuScenes lacks.
     """
     tables = Path(data_root, version)
-    names = {row["token"]: row["name"] for row in read_table(tables, "category")}
-    instances = {
-        row["token"]: names.get(row["category_token"], "") for row in read_table(tables, "instance")
-    }
     attributes = {row["token"]: row["name"] for row in read_table(tables, "attribute")}
-    wanted = set(tokens)
+    for row in _detected(tables, tokens, categories):
+        own = [attributes.get(token, token) for token in row["attribute_tokens"]]
+        if fault := attribute_fault(row["token"], own):
+            raise UserError(f"{tables / 'sample_annotation.json'}: {fault}")
+
+
+def _detected(
+    tables: Path, tokens: Collection[str], categories: Mapping[str, str]
+) -> Iterator[dict]:
+    """Annotations of some samples that are of a detected class."""
+    detected = {
+        row["token"] for row in read_table(tables, "category") if class_of(row["name"], categories)
+    }
+    instances = {
+        row["token"] for row in read_table(tables, "instance") if row["category_token"] in detected
+    }
     for row in read_table(tables, "sample_annotation"):
-        category = instances.get(row["instance_token"], "")
-        if row["sample_token"] in wanted and class_of(category, categories):
-            own = [attributes.get(token, token) for token in row["attribute_tokens"]]
-            if fault := attribute_fault(row["token"], own):
-                raise UserError(f"{tables / 'sample_annotation.json'}: {fault}")
+        if row["instance_token"] in instances and row["sample_token"] in tokens:
+            yield row
 
 
 def say_unseen(views: CameraViews, data_root: str, version: str, visible_only: bool) -> None:
