@@ -12,7 +12,6 @@ from ..engine.training_view import VIEW_KEY
 from ..errors import UserError
 from .download import sha256
 
-
 # What a checkpoint tells of its training.
 _KEPT = ("dataset_meta", "epoch", "iter", "seed", VIEW_KEY)
 
