@@ -12,11 +12,11 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from ..datasets import KittiMonoDataset, NuScenesMonoDataset
+from ..datasets.camera_matrix import check_camera_matrix, read_camera_matrix
 from ..datasets.image_depth import check_image_depth
 from ..datasets.info_file import read_info_file
 from ..datasets.levelling import LevelView, tilted_camera, turn_image
 from ..errors import UserError
-from .camera_matrix import check_camera_matrix, read_camera_matrix
 from .listed_cameras import ListedCamera, listed_cameras
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})

@@ -58,6 +58,7 @@ RUN_BY = {
         ("", "--root", "--version", "--workers"),
         "tests/datasets/test_nuscenes_prepare.py::test_command_line",
     ),
+    "tools/check_data.py": {"": "tests/tools/test_check_data.py::test_own_data"},
     "tools/browse_dataset.py": dict.fromkeys(
         ("", "--root", "--split", "--out", "--num"),
         "tests/tools/test_browse_dataset.py::test_split_of_a_root",

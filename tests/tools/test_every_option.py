@@ -34,6 +34,7 @@ RIGHT = {
     "simulate": "create_synthetic_nuscenes --out=out",
     "browse": "browse_dataset info_file=data/nuscenes_infos_val.pkl --out=out",
     "split": "browse_dataset --root=data --out=out",
+    "look": "check_data data=data --out=out --workers=1",
     "film": "visualize_sequence --root=data --version=v1.0-mini --scene=scene-0103 --out=out.mp4",
     "convert": "convert_checkpoint source=weights.pth target=out.pth",
     "publish": "publish_checkpoint source=weights.pth target=out.pth",
@@ -46,7 +47,7 @@ EVERY = " ".join(RIGHT).removesuffix(" create")
 CONFIGS = "train test submit infer listed calibrate"
 TRAINED = "test submit infer listed calibrate"
 RUNS = "train test submit"
-FOLDERS = "infer calibrate simulate browse split film"
+FOLDERS = "infer calibrate simulate browse split look film"
 ABSENT = "@ does not exist: correct the path"
 FOLDER = "folder is a folder: give the path of a file"
 EMPTY = "#: the word is empty: give a value, or leave it out"
@@ -94,6 +95,8 @@ AT_ONCE = [
     ("name", "--info-file=absent.pkl", "--info-file: not allowed with argument --scenes"),
     ("name", "--scenes", "--scenes: expected at least one argument"),
     ("name", "--overwrite=2", FLAG),
+    ("nuscenes", "--level=2", FLAG),
+    ("nuscenes", "--categories={forklift,=car,forklift=,}", "'@' is not of the form forklift=car"),
     # Submissions
     ("submit", "--{root,out,info-dir}=", EMPTY),
     ("submit", "--tta=2", FLAG),
@@ -106,6 +109,9 @@ AT_ONCE = [
     ("infer", "inputs=absent.jpg", f"the image {ABSENT}"),
     ("listed", "inputs=absent.pkl", f"the info file {ABSENT}"),
     ("listed", "inputs=street.jpg", "camera matrix of street.jpg is missing ... with --cam2img"),
+    ("infer", "--tilt", "--tilt: expected 2 arguments"),
+    ("infer", "--tilt=12", "--tilt: expected 2 arguments"),
+    ("listed", "--tilt=2", "--tilt: expected 2 arguments"),
     ("listed", "--cam2img=street.json", "camera matrices of its own: leave --cam2img out"),
     ("infer", "--cam2img=absent.csv", f"the camera matrix {ABSENT}"),
     ("infer", "--cam2img=folder", f"the camera matrix {FOLDER}"),
@@ -114,7 +120,7 @@ AT_ONCE = [
     ("listed", "--data-root=file", "the data root file is a file: name the folder"),
     ("listed", "--{camera,sample}", "#: expected at least one argument"),
     ("infer listed", "--{cam2img,data-root,camera,sample,device}=", EMPTY),
-    ("infer", "--{overwrite,no-pictures}=2", FLAG),
+    ("infer", "--{overwrite,no-pictures,fit}=2", FLAG),
     ("infer", "--batch-size={0,-1,1.5,nan,two,}", WHOLE),
     ("calibrate", "--mc-samples={0,-1,1.5,nan,two,}", WHOLE),
     ("calibrate", "--device=", EMPTY),
@@ -143,7 +149,14 @@ AT_ONCE = [
     ("split", "--{root,split}=", EMPTY),
     ("browse", "--start={first,0.5,}", "--start: invalid int value: '@'"),
     ("browse", "--num={0,-1,1.5,nan,two,}", WHOLE),
-    ("browse", "--overwrite=2", FLAG),
+    ("browse", "--{overwrite,all-boxes}=2", FLAG),
+    ("look", "data=absent.pkl", f"the info file or dataroot {ABSENT}"),
+    ("look", "data=folder", "folder has no info file: make it with `python tools/create_data.py"),
+    ("look", "data=", "argument ROOT|INFO: the word is empty"),
+    ("look", "--root=", EMPTY),
+    ("look", "--root=absent", "the data root absent does not exist: name the folder"),
+    ("look", "--root=file", "the data root file is a file: name the folder"),
+    ("look", "--workers={0,-1,1.5,nan,two,}", WHOLE),
     ("film", "--{root,version,scene,results}=", EMPTY),
     ("film", "--version=v9", "data has no folder v9: name ... one of its versions with --version"),
     ("film", "--results=absent.json", f"the result file {ABSENT}"),
@@ -211,11 +224,18 @@ LATER = [
     ("listed", "--data-root=folder", "does not exist: correct the path or the data root"),
     ("listed", "--camera CAM_TOP", "has no camera CAM_TOP: it has CAM_BACK, "),
     ("listed", "--sample 000001", "has no sample token 000001: it has "),
+    (
+        "infer",
+        "--fit",
+        "weights.pth does not tell its training's cameras: leave --fit (fit=True) out",
+    ),
     ("infer", "--out=taken", "predictions of other images: ... replace them with --overwrite"),
     ("infer calibrate", "--device=abacus", "there is no device 'abacus': give cpu or cuda"),
     ("infer calibrate", "--device=meta", "the device meta computes no values: give cpu or cuda"),
     ("infer calibrate", "--device=cuda:99", "so no cuda:99: give another device, or none"),
     ("calibrate", "--mc-samples=63", "mc_samples is 63: give a positive multiple of mc_rounds"),
+    ("nuscenes", "--categories=car=lorry", "--categories car=lorry: there is no class lorry"),
+    ("nuscenes", "--categories=crane=car", "--categories crane=car: the tables have no category"),
     ("name", "--name=mini_val", "the devkit has a split mini_val already: name yours"),
     ("name", "--scenes=scene-9", "have no scene scene-9: name some of "),
     ("nuscenes", "--root=folder", "folder/v1.0-mini does not exist ... --version or --root"),
@@ -232,6 +252,7 @@ LATER = [
     ("simulate", "--image-size=8x8", "image size 8x8: 32x32 is the least"),
     ("browse", "info_file={empty.pkl,file}", "@ is not readable ... with tools/create_data.py"),
     ("split", "--split=vall", "no info file of split vall (it has: train, val): name another"),
+    ("look", "data={empty.pkl,file}", "@ is not readable ... with tools/create_data.py"),
     ("browse", "--num=2 --start={-1,9}", "has keyframes 0 to 0, not --start @"),
     ("film", "--scene=scene-9", "v1.0-mini has no scene scene-9: it has scene-0061, scene-0103"),
     ("browse", "--root=folder", "is missing: unpack it there or name another --root"),
