@@ -107,11 +107,12 @@ def project_boxes(
     reached = (np.fmax.reduce(pixels, 1) > 0) & (np.fmin.reduce(pixels, 1) < image_size)
     found = reached.all(axis=1).nonzero()[0]
 
+    # Outlines differ in their number of corners, faces do not: so all of these are cut at once.
     whole = shown = _packed(pixels[found[:, None, None], _RINGS])
     for axis, length in enumerate(image_size):
         shown = _cut(_cut(shown, axis, 0, 1), axis, length, -1)
-    area = _outline_area(shown)
-    truncation = np.fmax(1 - area / _outline_area(whole), 0)
+    area, full = _outline_area(shown), _outline_area(whole)
+    truncation = np.fmax(1 - area / np.where(full > 0, full, 1), 0)
     bounds = np.hstack([f.reduce(shown, (1, 2)).clip(0, image_size) for f in (np.fmin, np.fmax)])
 
     projections: list[BoxProjection | None] = [None] * len(corners)
@@ -120,11 +121,8 @@ def project_boxes(
     return projections
 
 
-# From here on polygons are (..., vertices, 2) pixels. A vertex that is not there is NaN.
-
-
 def _in_front(corners: np.ndarray) -> np.ndarray:
-    """(N, 20, 3) corners that are not nearer than the near plane, and where edges cross it."""
+    """(N, 20, 3) corners that the near plane leaves, and where it cuts edges; others are NaN."""
     depth = corners[..., 2] - NEAR
     a, b = _EDGES.T
     crosses = depth[:, a] * depth[:, b] < 0
@@ -134,7 +132,10 @@ def _in_front(corners: np.ndarray) -> np.ndarray:
 
 
 def _packed(polygons: np.ndarray) -> np.ndarray:
-    """Move the vertices that are there to the front; the first one fills the room behind them."""
+    """Polygons (..., _ROOM, 2) from more vertices, of which those that are not there are NaN.
+
+    The first vertex fills the room behind the last one; so it may stand there before, too.
+    """
     gone = np.isnan(polygons).any(-1)
     order = np.argsort(gone, axis=-1, kind="stable")[..., :_ROOM]
     fill = np.take_along_axis(gone, order, axis=-1)
@@ -142,7 +143,10 @@ def _packed(polygons: np.ndarray) -> np.ndarray:
 
 
 def _cut(polygons: np.ndarray, axis: int, border: float, sign: int) -> np.ndarray:
-    """Keep of convex polygons what lies on one side of a border of the image."""
+    """Keep of convex polygons (..., _ROOM, 2) what lies on one side of a border, pixels.
+
+    Nothing, which is NaN, remains of those beyond it.
+    """
     side = sign * (polygons[..., axis] - border)
     beyond = (side < 0).any(-1)
     cut, side = polygons[beyond], side[beyond]

@@ -1,6 +1,5 @@
 """Info files of a nuScenes dataroot: which frames go where, checked and written whole."""
 
-import gc
 import os
 import pickle
 from collections.abc import Callable, Iterable, Mapping
@@ -19,6 +18,8 @@ from tqdm import tqdm
 from ..errors import UserError
 from ..whole_file import whole_file
 from ..workers import uninterrupted_workers
+from .garbage import no_garbage_collection
+from .image_depth import check_image_depth
 from .nuscenes_info import cameras_of, frame_info
 from .nuscenes_names import CLASSES, LIDAR, LIDAR_FEATURES
 from .nuscenes_tables import SPLITS, complete_tables, load_tables
@@ -82,7 +83,7 @@ def create_nuscenes_infos(
         info_prefix: First part of the file names.
         categories: Class by category of one's own that is to be taken for it; by its whole name or
             the last part.
-        level: Describe level cameras in the place of tilted ones, see :func:`frame_info`.
+        level: Describe level cameras in the place of tilted ones, see ``frame_info``.
 
     Returns:
         One summary a split.
@@ -96,7 +97,7 @@ def create_nuscenes_infos(
     root, out_dir = Path(root), Path(out_dir or root)
     _check_root(root, version)
     try:
-        with complete_tables(root / version):
+        with complete_tables(root / version), no_garbage_collection():
             wanted_categories = tuple((categories or {}).items())
             nusc = _cached_tables(root, version, wanted_categories)
             tokens, counts = {}, {}
@@ -186,8 +187,7 @@ def _build(
     order = [token for split in tokens.values() for token in split]
     if workers > 1:
         try:
-            # A garbage collection would write to all that a worker inherits, and so copy it.
-            with ProcessPoolExecutor(workers, initializer=gc.freeze) as pool:
+            with ProcessPoolExecutor(workers) as pool:
                 with uninterrupted_workers():
                     found = pool.map(job, order, chunksize=_chunk_size(len(order), workers))
                 frames = _with_progress(found, len(order))
@@ -257,6 +257,7 @@ def _check_image(path: Path, size: tuple[int, int]) -> None:
         )
     if not whole:
         raise UserError(f"{path} is cut short: download it again")
+    check_image_depth(path)
 
 
 def _ends_with(path: Path, marker: bytes) -> bool:

@@ -16,7 +16,7 @@ def rotation_matrices(quaternions: np.ndarray) -> np.ndarray:
     """Rotation matrices (N, 3, 3) of quaternions (w, i, j, k) of any length, (N, 4).
 
     Example:
-        >>> rotation_matrices(np.array([[2.0, 0, 0, 2]]))  # a quarter turn about z
+        >>> rotation_matrices(np.array([[2.0, 0, 0, 2]])).round(9) + 0.0  # a quarter turn about z
         array([[[ 0., -1.,  0.],
                 [ 1.,  0.,  0.],
                 [ 0.,  0.,  1.]]])

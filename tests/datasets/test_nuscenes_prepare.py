@@ -1,3 +1,4 @@
+import gc
 import json
 import os
 import pickle
@@ -192,3 +193,34 @@ def test_command_line_tells_a_fault_in_one_line(repo_root, fake_root, tmp_path):
     assert f"error: {image} is missing" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_workers_write_what_one_process_writes(fake_root, tmp_path):
+    for workers in (1, 2):
+        create_nuscenes_infos(fake_root, "v1.0-mini", tmp_path / str(workers), workers=workers)
+    for name in ("nuscenes_infos_train.pkl", "nuscenes_infos_val.pkl"):
+        # As text, in which an unknown velocity is equal to another.
+        one, two = (pickle.loads((tmp_path / w / name).read_bytes()) for w in ("1", "2"))
+        assert repr(one) == repr(two)
+
+
+def test_a_frame_leaves_no_cycles_to_collect(fake_root, monkeypatch):
+    found = []
+
+    def collected(*args):
+        gc.collect()
+        info = frame_info(*args)
+        found.append(gc.collect())
+        return info
+
+    frame_info = nuscenes_prepare.frame_info
+    monkeypatch.setattr(nuscenes_prepare, "frame_info", collected)
+    create_nuscenes_infos(fake_root, "v1.0-mini")
+    assert found == [0, 0, 0]
+
+
+@pytest.mark.parametrize(("frames", "workers"), [(1, 8), (46, 2), (404, 2), (34149, 8)])
+def test_chunks_keep_all_workers_busy_to_the_end(frames, workers):
+    size = nuscenes_prepare._chunk_size(frames, workers)
+    assert 1 <= size <= 8
+    assert size == 1 or frames / size >= 10 * workers
