@@ -81,3 +81,19 @@ def test_state_lists_every_requirement(install, tmp_path):
     assert versions["torch"] == "2.13.0+cpu"
     assert versions["mmcv"] is None
     assert {"mmengine", "mmdet", "mmdet3d", "nuscenes-devkit", "epropnp_det"} <= versions.keys()
+
+
+@pytest.mark.parametrize(("own", "flags"), [(None, "-g0"), ("-O1", "-O1 -g0")])
+def test_mmcv_is_compiled_without_debug_information(install, monkeypatch, tmp_path, own, flags):
+    builds = []
+    monkeypatch.setattr(install, "wants_cuda", lambda python: False)
+    monkeypatch.setattr(install, "operators_work", lambda python, cuda: bool(builds))
+    monkeypatch.setattr(install, "check_compiler", lambda include: {"CXX": "g++"})
+    monkeypatch.setattr(install, "pip", lambda *words, **variables: builds.append(variables))
+    if own is None:
+        monkeypatch.delenv("CFLAGS", raising=False)
+    else:
+        monkeypatch.setenv("CFLAGS", own)
+    install.build_mmcv("python", tmp_path)
+    (variables,) = builds
+    assert variables["CFLAGS"] == flags and variables["FORCE_CUDA"] == "0"
