@@ -12,7 +12,7 @@ from mmengine.runner import Runner
 
 from ..setting_types import check_setting_types
 
-_PACKAGE = __package__.partition(".")[0]
+_PACKAGE = __package__.partition(".")[0] + "."
 
 # Where parts stand that are built; what else a config has may be of use to itself alone.
 _BUILT = (*inspect.signature(Runner).parameters, "tta_model", "tta_pipeline")
