@@ -181,7 +181,7 @@ def build_mmcv(python, include):
         # mmcv's setup.py calls for nvcc wherever PyTorch sees a GPU.
         variables["CUDA_VISIBLE_DEVICES"] = ""
     say(
-        f"compiling mmcv with its {'CUDA' if cuda else 'CPU'} operators: about 9 minutes on two "
+        f"compiling mmcv with its {'CUDA' if cuda else 'CPU'} operators: some minutes on two "
         "cores, longer with CUDA; seconds if pip has kept the result of an earlier time"
     )
     pip(python, "--no-build-isolation", "mmcv", **variables)
