@@ -9,11 +9,12 @@ from pathlib import Path
 import cv2
 import mmcv
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from ..datasets import KittiMonoDataset, NuScenesMonoDataset
 from ..datasets.camera_matrix import check_camera_matrix, read_camera_matrix
 from ..datasets.image_depth import check_image_depth
+from ..datasets.image_headers import shown_size
 from ..datasets.info_file import read_info_file
 from ..datasets.levelling import LevelView, tilted_camera, turn_image
 from ..errors import UserError
@@ -21,8 +22,6 @@ from .listed_cameras import ListedCamera, listed_cameras
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"})
-
-_SIDEWAYS = 5  # EXIF orientations from here on exchange width and height.
 
 
 @dataclass(frozen=True)
@@ -265,9 +264,9 @@ def _image_size(path: str) -> tuple[int, int]:
     try:
         check_image_depth(path)
         with Image.open(path) as image:
-            width, height = image.size
-            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-            image.draft(None, (width // 8, height // 8))  # a JPEG is read in a third of the time
+            size = shown_size(image)
+            # A JPEG is read in a third of the time.
+            image.draft(None, (image.width // 8, image.height // 8))
             image.load()
     except UnidentifiedImageError as error:
         raise UserError(f"{path} is not an image that can be read: convert it to .png.") from error
@@ -278,7 +277,7 @@ def _image_size(path: str) -> tuple[int, int]:
         ) from error
     if not cv2.haveImageReader(path):
         raise UserError(f"the image {path} cannot be read by OpenCV: convert it to .png.")
-    return (height, width) if orientation >= _SIDEWAYS else (width, height)
+    return size
 
 
 def _array_size(image: CameraImage) -> tuple[int, int]:

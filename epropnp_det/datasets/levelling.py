@@ -15,6 +15,9 @@ import numpy as np
 
 from ..errors import UserError
 
+NOTICEABLE_TILT = 5.0
+"""Degrees from which a tilt is told; nuScenes' cameras are within two."""
+
 # Between the optical axis and the vertical, degrees: nearer, there is no horizontal view.
 _STEEPEST = 80.0
 

@@ -133,6 +133,11 @@ def cameras_of(nusc: NuScenes, sample: dict) -> list[str]:
     return [*(name for name in CAMERAS if name in found), *sorted(found - set(CAMERAS))]
 
 
+def sensors_of(nusc: NuScenes, sample: dict) -> list[str]:
+    """Cameras of a sample, and its LiDAR."""
+    return [*cameras_of(nusc, sample), *([LIDAR] if LIDAR in sample["data"] else [])]
+
+
 def camera_info(nusc: NuScenes, record: dict, camera: SensorPose, lidar: SensorPose) -> dict:
     """Entry of ``images``: file name, size, intrinsics, calibration, and own ego pose.
 

@@ -1,6 +1,5 @@
 """Info files of a nuScenes dataroot: which frames go where, checked and written whole."""
 
-import os
 import pickle
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -18,13 +17,15 @@ from tqdm import tqdm
 from ..errors import UserError
 from ..whole_file import whole_file
 from ..workers import uninterrupted_workers
+from .annotation_checks import AnnotationReport, check_annotations
 from .garbage import no_garbage_collection
 from .image_depth import check_image_depth
-from .nuscenes_info import cameras_of, frame_info
+from .image_headers import ends_with
+from .nuscenes_info import cameras_of, frame_info, sensors_of
 from .nuscenes_names import CLASSES, LIDAR, LIDAR_FEATURES
 from .nuscenes_tables import SPLITS, complete_tables, load_tables
 from .own_categories import class_of, find_categories, map_categories
-from .tables_checks import AnnotationReport, check_annotations
+from .rig_checks import RigReport, check_rig
 
 _JPEG_END = b"\xff\xd9"
 
@@ -39,7 +40,8 @@ class SplitSummary:
         frames: Number of keyframes.
         scenes: Number of scenes that are present.
         absent: Number of the split's scenes that the dataroot lacks.
-        annotations: What is to be said of them.
+        annotations: What is to be said of its annotations.
+        rig: What is to be said of its sensors.
     """
 
     name: str
@@ -48,6 +50,7 @@ class SplitSummary:
     scenes: int
     absent: int
     annotations: AnnotationReport
+    rig: RigReport
 
     def __str__(self) -> str:
         first = (
@@ -55,7 +58,8 @@ class SplitSummary:
             f"({self.absent} scenes of the split are not in the dataroot, skipped) -> "
             f"{self.path or 'no file'}"
         )
-        return "\n".join([first, *(f"  {line}" for line in self.annotations.lines())])
+        notes = [*self.annotations.lines(), *self.rig.lines()]
+        return "\n".join([first, *(f"  {line}" for line in notes)])
 
 
 def create_nuscenes_infos(
@@ -113,9 +117,8 @@ def create_nuscenes_infos(
                     f"{root} holds no sensor data for any scene of {version}: unpack the sample "
                     f"files there or name another --root"
                 )
-            reports = {
-                name: check_annotations(nusc, split, level) for name, split in tokens.items()
-            }
+            reports = {name: check_annotations(nusc, split) for name, split in tokens.items()}
+            rigs = {name: check_rig(nusc, split, level) for name, split in tokens.items()}
             _check_something_is_kept(root, reports.values())
             job = partial(_checked_frame, (root, version, wanted_categories), max_sweeps, level)
             infos = _build(job, tokens, workers)
@@ -129,7 +132,8 @@ def create_nuscenes_infos(
         path = out_dir / f"{info_prefix}_infos_{name}.pkl" if frames else None
         if path:
             _write_whole(path, {"metainfo": metainfo, "data_list": frames})
-        summaries.append(SplitSummary(name, path, len(frames), *counts[name], reports[name]))
+        told = reports[name], rigs[name]
+        summaries.append(SplitSummary(name, path, len(frames), *counts[name], *told))
     return summaries
 
 
@@ -169,15 +173,11 @@ def _known_categories(nusc: NuScenes, wanted: tuple[tuple[str, str], ...]) -> di
     return find_categories((row["name"] for row in nusc.category), dict(wanted))
 
 
-def _sensors(nusc: NuScenes, sample: dict) -> list[str]:
-    return [*cameras_of(nusc, sample), *([LIDAR] if LIDAR in sample["data"] else [])]
-
-
 def _present(nusc: NuScenes, scene: dict) -> bool:
     sample = nusc.get("sample", scene["first_sample_token"])
     return any(
         Path(nusc.get_sample_data_path(sample["data"][channel])).exists()
-        for channel in _sensors(nusc, sample)
+        for channel in sensors_of(nusc, sample)
     )
 
 
@@ -247,7 +247,7 @@ def _check_image(path: Path, size: tuple[int, int]) -> None:
     try:
         with Image.open(path) as image:
             found = image.size
-            whole = image.format != "JPEG" or _ends_with(path, _JPEG_END)
+            whole = image.format != "JPEG" or ends_with(path, _JPEG_END)
     except (UnidentifiedImageError, OSError) as error:
         raise UserError(f"{path} is not a readable image: download it again") from error
     if found != size:
@@ -258,12 +258,6 @@ def _check_image(path: Path, size: tuple[int, int]) -> None:
     if not whole:
         raise UserError(f"{path} is cut short: download it again")
     check_image_depth(path)
-
-
-def _ends_with(path: Path, marker: bytes) -> bool:
-    with path.open("rb") as file:
-        file.seek(-len(marker), os.SEEK_END)
-        return file.read() == marker
 
 
 def _check_lidar(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 
 from nuscenes.eval.detection.utils import category_to_detection_name
@@ -10,6 +9,7 @@ from nuscenes.nuscenes import NuScenes
 from nuscenes.utils.color_map import get_colormap
 
 from ..errors import UserError
+from ..spelling import nearest
 from .nuscenes_names import CLASSES
 
 
@@ -32,14 +32,14 @@ def find_categories(known: Iterable[str], wanted: Mapping[str, str]) -> dict[str
     for name, label in wanted.items():
         if label not in CLASSES:
             raise UserError(
-                f"--categories {name}={label}: there is no class {label}{_nearest(label, CLASSES)}:"
+                f"--categories {name}={label}: there is no class {label}{nearest(label, CLASSES)}:"
                 f" name one of {', '.join(CLASSES)}."
             )
         meant = [full for full in known if _is_named(full, name)]
         if not meant:
             raise UserError(
                 f"--categories {name}={label}: the tables have no category {name}"
-                f"{_nearest(name, known)}: name one of {', '.join(known)}."
+                f"{nearest(name, known)}: name one of {', '.join(known)}."
             )
         found.update(dict.fromkeys(meant, label))
     return found
@@ -67,8 +67,3 @@ def class_of(category: str, categories: Mapping[str, str]) -> str | None:
 def _is_named(full: str, name: str) -> bool:
     full, name = full.lower(), name.lower()
     return full == name or full.endswith(f".{name}")
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    found = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {found[0]}?)" if found else ""

@@ -10,7 +10,7 @@ from traceback import walk_tb
 from mmengine.registry import DefaultScope, Registry
 
 from ..errors import UserError
-from .config import nearest
+from ..spelling import nearest
 
 _LIBRARIES = ("mmcv", "mmdet", "mmdet3d", "mmengine", "torch")
 

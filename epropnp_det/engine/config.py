@@ -7,7 +7,7 @@ import difflib
 import inspect
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from traceback import walk_tb
 
@@ -15,6 +15,8 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 from ..errors import UserError
+from ..spelling import nearest
+from .config_nodes import nodes
 from .own_settings import check_own_settings
 
 # Keys that Runner reads from the config itself, beside its own arguments.
@@ -42,12 +44,6 @@ class _Spelt(float):
         return f"float({float.__repr__(self)!r})"
 
     __str__ = __repr__
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint at the known name that is most like a wrong one: ` (did you mean 'x'?)` or nothing."""
-    found = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {found[0]!r}?)" if found else ""
 
 
 def load_config(
@@ -158,24 +154,13 @@ def _spelt(node: object) -> object:
 
 def _check_placeholders(cfg: Config, path: Path) -> None:
     """mmengine leaves a variable whose default has other than plain characters as it is."""
-    for key, text in _strings(cfg._cfg_dict, ""):
-        if "{{$" in text:
+    for key, text in nodes(cfg._cfg_dict):
+        if isinstance(text, str) and "{{$" in text:
             raise UserError(
                 f"config {path}: {key} is {text!r}, whose default holds a character that mmengine "
                 "does not read there (letters, digits and -_./: only): set the variable, or "
                 "another default."
             )
-
-
-def _strings(node: object, key: str) -> Iterator[tuple[str, str]]:
-    if isinstance(node, dict):
-        for name, child in node.items():
-            yield from _strings(child, f"{key}.{name}" if key else str(name))
-    elif isinstance(node, (list, tuple)):
-        for i, child in enumerate(node):
-            yield from _strings(child, f"{key}.{i}")
-    elif isinstance(node, str):
-        yield key, node
 
 
 def _check_option(cfg: Config, key: str, value: object) -> None:

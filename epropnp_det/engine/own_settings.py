@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import mmdet3d.registry
 from mmengine.config import Config
@@ -11,6 +11,7 @@ from mmengine.registry import Registry
 from mmengine.runner import Runner
 
 from ..setting_types import check_setting_types
+from .config_nodes import nodes
 
 _PACKAGE = __package__.partition(".")[0] + "."
 
@@ -37,8 +38,8 @@ def check_own_settings(cfg: Config) -> None:
     check_setting_types(Runner, {k: v for k, v in cfg._cfg_dict.items() if k != unnamed})
     own = _own_classes()
     parts = {key: cfg[key] for key in _BUILT if key in cfg}
-    for key, node in _dicts(parts, ""):
-        kind = node.get("type")
+    for key, node in nodes(parts):
+        kind = node.get("type") if isinstance(node, Mapping) else None
         taker = own.get(_REPLACED.get(kind, kind)) if isinstance(kind, str) else kind
         if taker is not None and inspect.isclass(taker) and taker.__module__.startswith(_PACKAGE):
             settings = {name: value for name, value in node.items() if name != "type"}
@@ -54,16 +55,3 @@ def _own_classes() -> dict[str, type]:
         for name, cls in registry.module_dict.items()
         if cls.__module__.startswith(_PACKAGE)
     }
-
-
-def _dicts(node: object, key: str) -> Iterator[tuple[str, Mapping]]:
-    """Dicts at and below a node of a config, with their dotted keys."""
-    children = ()
-    if isinstance(node, Mapping):
-        if key:
-            yield key, node
-        children = node.items()
-    elif isinstance(node, (list, tuple)):
-        children = enumerate(node)
-    for name, child in children:
-        yield from _dicts(child, f"{key}.{name}" if key else str(name))

@@ -18,10 +18,10 @@ from mmengine.runner.checkpoint import (
 )
 
 from ..errors import UserError
+from ..spelling import nearest
 from ..zoo.backbones import BACKBONES, backbone_at, hub_folder
 from ..zoo.download import RemoteFile, download
 from .checkpoint import check_checkpoint
-from .config import nearest
 
 _TORCHVISION = ("modelzoo", "torchvision")
 

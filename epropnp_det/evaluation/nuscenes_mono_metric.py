@@ -23,8 +23,9 @@ from ..command_line import check_output_folder
 from ..datasets.nuscenes_tables import load_tables
 from ..errors import UserError
 from .attributes import choose_attributes
-from .camera_views import CameraView, CameraViews, load_camera_views
+from .camera_views import CameraView
 from .devkit_eval import evaluate_submission, metric_names, score_names
+from .evaluated_file import EvaluatedFile
 from .evaluated_tables import prepare_tables
 from .geometry import camera_boxes_to_global
 from .merging import merge_cameras
@@ -151,8 +152,8 @@ class NuScenesMonoMetric(NuScenesMetric):
             if self.jsonfile_prefix is not None:
                 check_output_folder(self.jsonfile_prefix, "the evaluator's jsonfile_prefix")
             version, eval_set = self._target()
-            check_split(self.data_root, version, eval_set, self._views.sample_tokens)
-            say_unseen(self._views, self.data_root, version, self.visible_only)
+            check_split(self.data_root, version, eval_set, self._file.views.sample_tokens)
+            say_unseen(self._file.views, self.data_root, version, self.visible_only)
             if not self.format_only:
                 self._check_truth(version, eval_set)
 
@@ -194,8 +195,8 @@ class NuScenesMonoMetric(NuScenesMetric):
         """
         version, eval_set = self._target()
         nusc = load_tables(self.data_root, version)
-        visible = self._views.visible if self.visible_only else None
-        prepare_tables(nusc, self._views.categories, self.filter_points, visible)
+        visible = self._file.truth.visible if self.visible_only else None
+        prepare_tables(nusc, self._file.categories, self.filter_points, visible)
         tokens = samples_of_split(nusc, eval_set)
         images = {result["sample_idx"]: result[_RESULT_NAME] for result in results}
         submission = self._submission(images, nusc, eval_set, tokens)
@@ -227,8 +228,8 @@ class NuScenesMonoMetric(NuScenesMetric):
         )
 
     @cached_property
-    def _views(self) -> CameraViews:
-        return load_camera_views(
+    def _file(self) -> EvaluatedFile:
+        return EvaluatedFile.read(
             self.ann_file, self.eval_detection_configs.class_range, self.backend_args
         )
 
@@ -241,7 +242,7 @@ class NuScenesMonoMetric(NuScenesMetric):
         unknown = set(self._classes) - set(self.eval_detection_configs.class_names)
         if unknown:
             raise UserError(f"nuScenes has no detection class {', '.join(sorted(unknown))}.")
-        version = self.version or self._views.version or self.dataset_meta.get("version")
+        version = self.version or self._file.version or self.dataset_meta.get("version")
         if version is None:
             raise UserError(f"{self.ann_file} does not name its nuScenes version: set version.")
         eval_set = resolve_split(self.data_root, version, self.eval_set)
@@ -250,15 +251,15 @@ class NuScenesMonoMetric(NuScenesMetric):
         return version, eval_set
 
     def _check_truth(self, version: str, eval_set: str) -> None:
-        check_truth(self._views, self.data_root, version, eval_set, self.filter_points)
-        if self.visible_only and self._views.visible is None:
+        check_truth(self._file, self.data_root, version, eval_set, self.filter_points)
+        if self.visible_only and self._file.truth.visible is None:
             raise UserError(
                 f"visible_only needs to know what the images show, and {self.ann_file} does not "
                 "tell which annotations: make it with tools/create_data.py."
             )
-        if not self._views.attributes_checked:
+        if not self._file.attributes_checked:
             check_annotated_attributes(
-                self.data_root, version, self._views.sample_tokens, self._views.categories
+                self.data_root, version, self._file.views.sample_tokens, self._file.categories
             )
 
     def _columns(self, predictions: dict) -> dict[str, np.ndarray]:
@@ -323,7 +324,7 @@ class NuScenesMonoMetric(NuScenesMetric):
                 f"{len(foreign)} evaluated samples are not of split {eval_set} and do not count.",
                 "current",
             )
-        views = self._views.by_sample_idx
+        views = self._file.views.by_sample_idx
         if absent := {i for i in views.keys() - images.keys() if views[i].sample_token in split}:
             print_log(
                 f"{len(absent)} images of {self.ann_file} were not evaluated: what only they show "
@@ -335,7 +336,7 @@ class NuScenesMonoMetric(NuScenesMetric):
 
     def _view(self, sample_idx: int) -> CameraView:
         try:
-            return self._views.by_sample_idx[sample_idx]
+            return self._file.views.by_sample_idx[sample_idx]
         except KeyError as error:
             raise UserError(
                 f"Image {sample_idx} is not in {self.ann_file}: set ann_file to the info file of "

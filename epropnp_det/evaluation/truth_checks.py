@@ -7,20 +7,21 @@ from pathlib import Path
 
 from mmengine.logging import print_log
 
+from ..datasets.annotation_checks import attribute_fault
 from ..datasets.nuscenes_tables import read_table
 from ..datasets.own_categories import class_of
-from ..datasets.tables_checks import attribute_fault
 from ..errors import UserError
 from .camera_views import CameraViews
+from .evaluated_file import EvaluatedFile
 
 
 def check_truth(
-    views: CameraViews, data_root: str, version: str, eval_set: str, filter_points: bool
+    file: EvaluatedFile, data_root: str, version: str, eval_set: str, filter_points: bool
 ) -> None:
     """Make sure that something is left of the truth to compare with.
 
     Args:
-        views: the images that are evaluated, and what their file says of objects.
+        file: info file of the images that are evaluated.
         data_root: nuScenes dataroot.
         version: such as v1.0-mini.
         eval_set: the split.
@@ -30,16 +31,17 @@ def check_truth(
         UserError: no object is annotated, none is within the ranges of the evaluation, or none of
             them has points.
     """
-    if views.measured or (views.in_range and not filter_points):
+    truth = file.truth
+    if truth.measured or (truth.in_range and not filter_points):
         return
-    if views.objects and not views.in_range:
+    if truth.objects and not truth.in_range:
         raise UserError(
-            f"none of the {views.objects} objects of split {eval_set} is as near to the vehicle as "
+            f"none of the {truth.objects} objects of split {eval_set} is as near to the vehicle as "
             "the evaluation asks for (30 to 50 m, by class): its scores would all be 0."
         )
     # A file may leave out what only training needs; the tables are slow to read.
     tables = Path(data_root, version)
-    rows = list(_detected(tables, views.sample_tokens, views.categories))
+    rows = list(_detected(tables, file.views.sample_tokens, file.categories))
     if any(not filter_points or row["num_lidar_pts"] + row["num_radar_pts"] for row in rows):
         return
     if rows:

@@ -139,9 +139,11 @@ def test_dataroot_without_annotations(fake_root, edit):
 def test_wrong_categories():
     known = ["yard.forklift", "dock.forklift", "yard.crane"]
     assert find_categories(known, {"forklift": "car"}) == dict.fromkeys(known[:2], "car")
-    with pytest.raises(UserError, match=r"crane=cars: there is no class cars \(did you mean car"):
+    with pytest.raises(
+        UserError, match=r"crane=cars: there is no class cars \(did you mean 'car'\?\)"
+    ):
         find_categories(known, {"crane": "cars"})
-    with pytest.raises(UserError, match=r"no category yard.cran \(did you mean yard.crane\?\)"):
+    with pytest.raises(UserError, match=r"no category yard.cran \(did you mean 'yard.crane'\?\)"):
         find_categories(known, {"yard.cran": "car"})
 
 

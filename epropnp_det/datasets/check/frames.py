@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import UserError
 from ..camera_matrix import check_camera_matrix
-from ..levelling import tilt
+from ..levelling import NOTICEABLE_TILT, tilt
 from .findings import Finding, Kind, listed
 from .listing import ListedImage, Listing
 
@@ -29,9 +29,6 @@ TILTED = Kind(
     "`tools/create_data.py nuscenes --level` turns them",
     wrong=False,
 )
-
-TILT = 5.0
-"""Degrees from which a tilt is told; nuScenes' cameras are within two."""
 
 
 def frame_findings(listing: Listing) -> Iterator[Finding]:
@@ -62,7 +59,7 @@ def camera_findings(
     tilted = {}
     for image in images:
         degrees = tilt_of(image)
-        if image.homography is None and degrees is not None and degrees > TILT:
+        if image.homography is None and degrees is not None and degrees > NOTICEABLE_TILT:
             tilted.setdefault(image.camera, f"{image.camera} by {degrees:.0f} degrees")
     yield from listed(TILTED, list(tilted.values()))
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from ...errors import UserError
 from ...workers import uninterrupted_workers
 from ..image_depth import channel_type, check_image_depth
+from ..image_headers import ends_with, shown_size
 from .findings import Finding, Kind, listed
 from .listing import ListedImage
 
@@ -33,7 +32,6 @@ DEEP = Kind("images of another depth than 8 bits", "convert them")
 
 # With these a file ends that is whole; of one that ends otherwise, all is decoded.
 _ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}
-_LYING = 5  # the first of EXIF's orientations that exchange width and height
 _A_WORKER = 200  # images that are worth a process
 
 
@@ -120,19 +118,11 @@ def _times(size: Sequence[int]) -> str:
 def _size(path: str) -> tuple[int, int] | None:
     try:
         with Image.open(path) as image:
-            if not _ends_with(path, _ENDS.get(image.format, b"")):
+            if not ends_with(path, _ENDS.get(image.format, b"")):
                 image.load()
-            size = image.size
-            lying = image.getexif().get(ExifTags.Base.Orientation, 1) >= _LYING
-            return size[::-1] if lying else size
+            return shown_size(image)
     except UnidentifiedImageError:  # perhaps of many bits, which OpenCV reads
         return None
-
-
-def _ends_with(path: str, marker: bytes) -> bool:
-    with Path(path).open("rb") as file:
-        file.seek(-len(marker), os.SEEK_END)
-        return file.read() == marker
 
 
 def _with_progress(files: Iterator[ImageFile], total: int) -> list[ImageFile]:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from kitti_layout import write_kitti
+from PIL import ExifTags, Image
 
 from epropnp_det.datasets import create_kitti_infos, create_nuscenes_infos
 from epropnp_det.datasets.check import Report, boxes, check_info_file, error_sentence, frames
@@ -290,9 +291,9 @@ def test_bytes_behind_an_image_do_not_matter(own_copy):
 
 def test_lying_image_has_the_size_that_it_is_shown_in(own_copy):
     _, path = own_copy
-    with files.Image.open(path) as image:
+    with Image.open(path) as image:
         exif = image.getexif()
-        exif[files.ExifTags.Base.Orientation] = 6
+        exif[ExifTags.Base.Orientation] = 6
         image.save(path, exif=exif)
     assert files.look_at(str(path)).size == cv2.imread(str(path)).shape[1::-1] == SIZE[::-1]
 
