@@ -6,8 +6,9 @@ from pathlib import Path
 
 from epropnp_det.command_line import (
     ToolParser,
-    add_nuscenes_version,
+    add_table_version,
     answering,
+    check_file,
     check_folder,
     check_output_folder,
     positive,
@@ -41,7 +42,12 @@ def parse_args() -> argparse.Namespace:
         "nuscenes", formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     nuscenes.add_argument("--root", required=True, help="the nuScenes folder")
-    add_nuscenes_version(nuscenes, required=True)
+    add_table_version(nuscenes, required=True, help="such as v1.0-mini")
+    nuscenes.add_argument(
+        "--rig",
+        metavar="CONFIG",
+        help="config that describes the sensors and classes of a relative of nuScenes",
+    )
     nuscenes.add_argument("--workers", type=positive, default=os.cpu_count(), help="processes")
     nuscenes.add_argument("--max-sweeps", type=positive, default=10, help="LiDAR sweeps a keyframe")
     nuscenes.add_argument(
@@ -73,7 +79,10 @@ def create(args: argparse.Namespace) -> list[str]:
 
         written = create_kitti_infos(args.root, args.out_dir, args.info_prefix)
         return [f"{count} images -> {path}" for path, count in written.items()]
+    if args.rig is not None:
+        check_file(args.rig, "config")
     from epropnp_det.datasets.nuscenes_prepare import create_nuscenes_infos
+    from epropnp_det.datasets.rig import NUSCENES, Rig
 
     summaries = create_nuscenes_infos(
         args.root,
@@ -84,6 +93,7 @@ def create(args: argparse.Namespace) -> list[str]:
         args.info_prefix,
         dict(args.categories or ()),
         args.level,
+        NUSCENES if args.rig is None else Rig.of_config(args.rig),
     )
     return [str(summary) for summary in summaries]
 

@@ -11,7 +11,7 @@ import argparse
 
 from epropnp_det.command_line import (
     ToolParser,
-    add_nuscenes_version,
+    add_table_version,
     answering,
     check_file,
     check_folder,
@@ -22,7 +22,7 @@ from epropnp_det.command_line import (
 def parse_args() -> argparse.Namespace:
     parser = ToolParser(__doc__)
     parser.add_argument("--root", required=True, help="the nuScenes folder")
-    add_nuscenes_version(parser, required=True)
+    add_table_version(parser, required=True)
     parser.add_argument("--name", required=True, help="of the split")
     scenes = parser.add_mutually_exclusive_group(required=True)
     scenes.add_argument("--scenes", nargs="+", metavar="SCENE", help="names of its scenes")

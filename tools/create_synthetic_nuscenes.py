@@ -1,4 +1,7 @@
-"""Write a simulated dataset in nuScenes format; run it again to go on after an interruption."""
+"""Write a simulated dataset in the format of nuScenes, or of MAN TruckScenes with --dataset.
+
+Run it again to go on after an interruption.
+"""
 
 import argparse
 import os
@@ -6,12 +9,15 @@ import re
 
 from epropnp_det.command_line import (
     ToolParser,
-    add_nuscenes_version,
+    add_table_version,
     answering,
     check_output_folder,
     positive,
 )
 from epropnp_det.errors import UserError
+
+# And the version that is written where none is named.
+DATASETS = {"nuscenes": "v1.0-mini", "truckscenes": "v1.2-mini"}
 
 
 def image_size(text: str) -> tuple[int, int]:
@@ -28,13 +34,15 @@ def parse_args() -> argparse.Namespace:
         "--scenes",
         type=positive,
         default=3,
-        help="about one in five is for validation, none in v1.0-test",
+        help="about one in five is for validation, none of test",
     )
-    add_nuscenes_version(
+    parser.add_argument("--dataset", choices=DATASETS, default="nuscenes", help="its format")
+    add_table_version(
         parser,
-        default="v1.0-mini",
-        help="v1.0-mini holds at most 10 scenes, v1.0-trainval 850, v1.0-test, which has no "
-        "annotations, 150",
+        default=argparse.SUPPRESS,
+        help="v1.0-mini (the default) holds at most 10 scenes, v1.0-trainval 850, v1.0-test, which "
+        "has no annotations, 150; those of MAN TruckScenes are v1.2-mini (10), v1.2-trainval (598) "
+        "and v1.2-test (149)",
     )
     parser.add_argument("--samples-per-scene", type=positive, default=8)
     parser.add_argument(
@@ -50,7 +58,8 @@ def parse_args() -> argparse.Namespace:
 
 
 def check(args: argparse.Namespace) -> None:
-    if "val_samples_per_scene" in args and (args.scenes == 1 or args.version == "v1.0-test"):
+    args.version = getattr(args, "version", DATASETS[args.dataset])
+    if "val_samples_per_scene" in args and (args.scenes == 1 or args.version.endswith("-test")):
         raise UserError(
             f"--val-samples-per-scene is for validation scenes, and {args.version} with --scenes "
             f"{args.scenes} has none: leave it out."
@@ -69,6 +78,7 @@ def create(args: argparse.Namespace) -> bool:
         args.seed,
         args.image_size,
         args.version,
+        args.dataset,
     )
     return generate(settings, args.out, args.workers)
 

@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from .. import register_all_modules
 from ..command_line import check_output_folder
+from ..datasets.rig import Rig
 from ..engine.checkpoint import check_checkpoint, check_fit
 from ..engine.config import load_config
 from ..engine.console import quieten
@@ -150,15 +151,17 @@ class EProPnPDet3DInferencer(MonoDet3DInferencer):
         names = picture_names(
             [images.path] if isinstance(images, VideoFrames) else [image.path for image in images]
         )
+        meta = self.model.dataset_meta
+        rig = Rig.of_metainfo(meta)
         entries, data_samples, drawn = [], [], []
         with tqdm(total=len(images), unit="image", disable=not self.show_progress) as bar:
             for image, sample in self._detect(images, batch_size, fit):
                 found = sample.pred_instances_3d
-                entry = image_entry(image, found, self.model.dataset_meta["classes"], score_thr)
+                entry = image_entry(image, found, meta["classes"], score_thr, rig)
                 if out_dir is not None and pictures:
                     name = f"{len(entries):06d}_{Path(names[image.path]).stem}.png"
                     drawn.append(str(Path(out_dir, "pictures", name)))
-                    save_picture(drawn[-1], image.pixels, entry)
+                    save_picture(drawn[-1], image.pixels, entry, meta["classes"])
                 entries.append(entry)
                 if return_datasamples:
                     data_samples.append(sample)

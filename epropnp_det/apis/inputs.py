@@ -230,7 +230,7 @@ def _of_info_file(
         prefix = dict(img=f"{'training' if labelled else 'testing'}/image_2")
         dataset = KittiMonoDataset(**settings, data_prefix=prefix)
     else:
-        dataset = NuScenesMonoDataset(**settings)
+        dataset = NuScenesMonoDataset(**settings, rig=content["metainfo"].get("rig"))
     images = [
         CameraImage(
             view["img_path"],

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from ..datasets.nuscenes_names import CLASSES
 from ..visualization import BoxSet, detection_page, save_figure
 
 
@@ -19,15 +21,18 @@ def entry_boxes(entry: dict) -> BoxSet:
     )
 
 
-def save_picture(path: str | Path, image: np.ndarray, entry: dict) -> None:
+def save_picture(
+    path: str | Path, image: np.ndarray, entry: dict, classes: Sequence[str] = CLASSES
+) -> None:
     """Draw an image with its predicted boxes, and beside it the bird's-eye view of the camera.
 
-    Boxes of classes that nuScenes does not have are grey.
+    Boxes of classes that neither nuScenes nor a relative has are grey.
 
     Args:
         path: the picture to write; its suffix gives the format.
         image: (H, W, 3) the image as it is stored, RGB.
         entry: its entry of ``predictions.json``.
+        classes: of the network, for the legend.
     """
     cam2img = np.array(entry["cam2img"])
-    save_figure(detection_page(image, cam2img, entry_boxes(entry)), path)
+    save_figure(detection_page(image, cam2img, entry_boxes(entry), classes=classes), path)

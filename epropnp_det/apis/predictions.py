@@ -8,6 +8,7 @@ import numpy as np
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from ..datasets.rig import NUSCENES, Rig
 from ..evaluation.attributes import choose_attributes
 from .inputs import CameraImage
 
@@ -47,7 +48,7 @@ _BOX = _object(
             "(cos yaw, 0, -sin yaw)",
         },
         "velocity": _or_null(_array(2, _NUMBER), "(vx, vz), camera frame, m/s"),
-        "attribute": _or_null({"type": "string"}, "of nuScenes; null where the class has none"),
+        "attribute": _or_null({"type": "string"}, "of the dataset; null where the class has none"),
         "pose_covariance": _or_null(
             _array(4, _array(4, _NUMBER)),
             "of (x, y, z, yaw) of the posterior at its mode, metres and radians",
@@ -91,7 +92,11 @@ PREDICTIONS_SCHEMA = {
 
 
 def image_entry(
-    image: CameraImage, found: InstanceData, classes: Sequence[str], score_thr: float
+    image: CameraImage,
+    found: InstanceData,
+    classes: Sequence[str],
+    score_thr: float,
+    rig: Rig = NUSCENES,
 ) -> dict:
     """Entry of one image, as ``PREDICTIONS_SCHEMA`` has it.
 
@@ -100,6 +105,7 @@ def image_entry(
         found: the network's ``pred_instances_3d`` of it: camera boxes, best first.
         classes: class names by label.
         score_thr: boxes of lower score are left out.
+        rig: dataset whose attributes the network learnt.
 
     Returns:
         Plain lists, numbers and strings. Boxes that are not finite or have no size are left out. A
@@ -112,7 +118,7 @@ def image_entry(
     attr_scores = found.attr_scores.numpy() if "attr_scores" in found else None
     attr_labels = found.attr_labels.numpy() if "attr_labels" in found else None
     covariance = found.get("pose_covariance", boxes.tensor.new_empty(len(boxes), 0))
-    attributes = choose_attributes(classes, labels, attr_scores, attr_labels)
+    attributes = choose_attributes(classes, labels, attr_scores, attr_labels, rig)
     return {
         "path": image.path,
         **image.source,

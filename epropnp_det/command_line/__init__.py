@@ -6,10 +6,12 @@ answered at once; tools import MMDetection3D only when those are settled.
 
 from .arguments import (
     NUSCENES_VERSIONS,
+    TABLE_VERSION,
     ToolParser,
     add_cfg_options,
     add_nuscenes_version,
     add_runner_arguments,
+    add_table_version,
     at_least,
     between,
     positive,
@@ -20,9 +22,11 @@ from .files import check_file, check_folder, check_output_file, check_output_fol
 
 __all__ = [
     "NUSCENES_VERSIONS",
+    "TABLE_VERSION",
     "ToolParser",
     "add_cfg_options",
     "add_nuscenes_version",
+    "add_table_version",
     "add_runner_arguments",
     "answering",
     "at_least",

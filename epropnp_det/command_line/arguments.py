@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 
 NUSCENES_VERSIONS = ("v1.0-mini", "v1.0-trainval", "v1.0-test")
+TABLE_VERSION = re.compile(r"v\d+\.\d+-(mini|trainval|test)")
+"""What the folder of a version is called, of nuScenes or a relative."""
 
 
 class ToolParser(argparse.ArgumentParser):
@@ -111,6 +113,25 @@ def add_runner_arguments(parser: argparse.ArgumentParser) -> None:
 def add_nuscenes_version(parser: argparse.ArgumentParser, **kwargs) -> None:
     """Add ``--version``, one of nuScenes; further arguments are those of ``add_argument``."""
     parser.add_argument("--version", choices=NUSCENES_VERSIONS, **kwargs)
+
+
+def add_table_version(parser: argparse.ArgumentParser, **kwargs) -> None:
+    """Add ``--version`` of nuScenes or a relative; further arguments as above."""
+    parser.add_argument("--version", type=table_version, metavar="VERSION", **kwargs)
+
+
+def table_version(text: str) -> str:
+    """Name of a folder of tables, such as v1.0-mini.
+
+    Raises:
+        ArgumentTypeError: it is of another form.
+    """
+    if not TABLE_VERSION.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"invalid choice: {text!r} (choose from {', '.join(map(repr, NUSCENES_VERSIONS))}, or "
+            "one of the same form)"
+        )
+    return text
 
 
 def _options(parser: argparse.ArgumentParser) -> Iterator[str]:

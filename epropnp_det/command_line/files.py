@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import UserError
+from ..shipped import config_path
 
 # Enough for the file system to say that it is full.
 _TRIAL = bytes(1 << 16)
@@ -16,15 +17,16 @@ def check_file(path: str | Path, what: str) -> None:
     """Make sure that a file is there.
 
     Args:
-        path: on this machine; what holds ``://`` is somewhere else and passes.
+        path: on this machine, or a config that comes with the package; what holds ``://`` is
+            somewhere else and passes.
         what: what it is, for the message, such as 'checkpoint'.
 
     Raises:
-        UserError: it is missing, a folder, or may not be read.
+        UserError: it is missing, a folder, or may not be read, or no such config comes along.
     """
     if "://" in str(path):
         return
-    path = Path(path)
+    path = config_path(path)
     if path.is_dir():
         raise UserError(f"the {what} {path} is a folder: give the path of a file.")
     if not path.is_file():

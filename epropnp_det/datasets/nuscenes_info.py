@@ -18,6 +18,7 @@ from .box_projection import box_corners, project_boxes
 from .levelling import LevelView
 from .nuscenes_names import CAMERAS, LIDAR, LIDAR_FEATURES
 from .nuscenes_objects import FrameObjects
+from .rig import NUSCENES, Rig
 from .rigid_transforms import rigid_transforms
 
 
@@ -65,7 +66,11 @@ class SensorPose:
 
 
 def frame_info(
-    nusc: NuScenes, sample_token: str, max_sweeps: int = 10, level: bool = False
+    nusc: NuScenes,
+    sample_token: str,
+    max_sweeps: int = 10,
+    level: bool = False,
+    rig: Rig = NUSCENES,
 ) -> dict:
     """Info dict of one keyframe, without ``sample_idx``, which numbers frames within a file.
 
@@ -75,6 +80,7 @@ def frame_info(
         max_sweeps: At most so many earlier LiDAR sweeps are listed.
         level: Describe level cameras in the place of tilted ones; the images get the
             ``homography`` by which :class:`LevelImage` turns them.
+        rig: The dataset's sensors and names.
 
     Returns:
         The v2 info dict. A version without annotations (``v1.0-test``) has an empty ``instances``
@@ -82,13 +88,13 @@ def frame_info(
         in its frame is in the vehicle's at the time of the first camera.
     """
     sample = nusc.get("sample", sample_token)
-    channels = cameras_of(nusc, sample)
+    channels = cameras_of(nusc, sample, rig)
     records = [nusc.get("sample_data", sample["data"][channel]) for channel in channels]
-    sweeps = _sweeps(nusc, sample["data"].get(LIDAR), max_sweeps)
+    sweeps = _sweeps(nusc, sample["data"].get(rig.lidar), max_sweeps)
     poses = SensorPose.of_all(nusc, records + sweeps)
     cameras, sweep_poses = poses[: len(records)], poses[len(records) :]
     lidar = sweep_poses[0] if sweeps else cameras[0].of_vehicle()
-    objects = FrameObjects.of(nusc, sample["anns"])
+    objects = FrameObjects.of(nusc, sample["anns"], rig)
     images = [camera_info(nusc, *pair, lidar) for pair in zip(records, cameras, strict=True)]
     if level:
         views = [_level_view(image) for image in images]
@@ -107,7 +113,7 @@ def frame_info(
     if sweeps:
         info["lidar_points"] = {
             "num_pts_feats": LIDAR_FEATURES,
-            "lidar_path": _file_name(sweeps[0]),
+            "lidar_path": _lidar_path(sweeps[0]),
             "lidar2ego": lidar.sensor2ego.tolist(),
             "ego2global": lidar.ego2global.tolist(),
         }
@@ -123,19 +129,20 @@ def frame_info(
     return info
 
 
-def cameras_of(nusc: NuScenes, sample: dict) -> list[str]:
-    """Cameras of a sample: nuScenes' in their order, then others by name."""
+def cameras_of(nusc: NuScenes, sample: dict, rig: Rig = NUSCENES) -> list[str]:
+    """Cameras of a sample: those of the rig in their order, then others by name."""
     found = {
         channel
         for channel, token in sample["data"].items()
         if nusc.get("sample_data", token)["sensor_modality"] == "camera"
     }
-    return [*(name for name in CAMERAS if name in found), *sorted(found - set(CAMERAS))]
+    return [*(name for name in rig.cameras if name in found), *sorted(found - set(rig.cameras))]
 
 
-def sensors_of(nusc: NuScenes, sample: dict) -> list[str]:
+def sensors_of(nusc: NuScenes, sample: dict, rig: Rig = NUSCENES) -> list[str]:
     """Cameras of a sample, and its LiDAR."""
-    return [*cameras_of(nusc, sample), *([LIDAR] if LIDAR in sample["data"] else [])]
+    lidar = [rig.lidar] if rig.lidar in sample["data"] else []
+    return [*cameras_of(nusc, sample, rig), *lidar]
 
 
 def camera_info(nusc: NuScenes, record: dict, camera: SensorPose, lidar: SensorPose) -> dict:
@@ -272,7 +279,7 @@ def camera_instances(objects: FrameObjects, camera: SensorPose, image: dict) -> 
                 "velocity": velocity,
                 "attr_label": objects.attributes[i],
                 "truncation": shown.truncation,
-                "visibility": int(annotation["visibility_token"] or -1),
+                "visibility": objects.visibilities[i],
                 "instance_token": annotation["instance_token"],
                 "ann_token": annotation["token"],
                 **_point_counts(annotation),
@@ -297,8 +304,11 @@ def _image_path(record: dict) -> str:
     return name if usual else record["filename"]
 
 
-def _file_name(record: dict) -> str:
-    return record["filename"].rsplit("/", 1)[-1]
+def _lidar_path(record: dict) -> str:
+    """As stock info files have it: a bare name in the folder of nuScenes' LiDAR."""
+    return (
+        record["filename"].rpartition("/")[2] if record["channel"] == LIDAR else record["filename"]
+    )
 
 
 def _point_counts(annotation: dict) -> dict:

@@ -15,6 +15,7 @@ from ..errors import UserError
 from .image_folders import image_folders
 from .info_file import images_per_frame, read_info_file
 from .nuscenes_names import CAMERAS, LIDAR
+from .rig import NUSCENES, Rig
 from .transforms import LevelImage
 
 _DATA_PREFIX = {
@@ -65,12 +66,14 @@ class NuScenesMonoDataset(NuScenesDataset):
             all, for labels that were made from images.
         min_visibility: Drop boxes with a nuScenes visibility level (1 to 4) below it; boxes of
             unknown visibility stay, which are all of a stock info file.
+        rig: Description of a dataset that is not nuScenes, see :class:`~epropnp_det.datasets.Rig`;
+            the info file must have been made with it.
         **kwargs: As in the stock dataset. A ``version`` in ``metainfo`` must match the info file's.
 
     Raises:
         UserError: The data root or info file is missing, or the info file is unreadable, empty,
-            not in v2 format, of another version, or lacks what a filter asks for; or there is no
-            such ``min_visibility``.
+            not in v2 format, of another version or rig, or lacks what a filter asks for; or there
+            is no such ``min_visibility``.
     """
 
     # Without the stock default 'v1.0-trainval', the info file tells the version.
@@ -89,6 +92,7 @@ class NuScenesMonoDataset(NuScenesDataset):
         use_valid_flag: bool = True,
         filter_points: bool = True,
         min_visibility: int = 0,
+        rig: dict | None = None,
         **kwargs,
     ) -> None:
         if not 0 <= min_visibility <= _CLEAREST:
@@ -99,6 +103,12 @@ class NuScenesMonoDataset(NuScenesDataset):
         self.min_visibility = min_visibility
         self.filter_points = filter_points
         self._left_out: Counter[str] = Counter()
+        self._rig = Rig.from_dict(rig or {})
+        if self._rig != NUSCENES:
+            named = {"classes": self._rig.classes, "palette": "random"}
+            # The base class looks up here what the labels of the info file mean.
+            self.METAINFO = {**self.METAINFO, **named}
+            kwargs["metainfo"] = {**named, **(kwargs.get("metainfo") or {})}
         super().__init__(
             data_root=data_root,
             ann_file=ann_file,
@@ -122,6 +132,11 @@ class NuScenesMonoDataset(NuScenesDataset):
             raise UserError(
                 f"info file {self.ann_file} is of {found} but the config asks for "
                 f"{self._metainfo['version']}: change metainfo.version or ann_file"
+            )
+        if Rig.of_metainfo(content["metainfo"]) != self._rig:
+            raise UserError(
+                f"info file {self.ann_file} was made with another rig than that of the data set: "
+                "make it anew with tools/create_data.py and --rig, or set the data set's rig."
             )
         self._metainfo = {**content["metainfo"], **self._metainfo}
         frames = content["data_list"]
@@ -150,7 +165,8 @@ class NuScenesMonoDataset(NuScenesDataset):
         lidar = {}
         if "lidar_points" in info:
             points = info["lidar_points"]
-            path = osp.join(self.data_prefix["pts"], points["lidar_path"])
+            folder = "" if osp.dirname(points["lidar_path"]) else self.data_prefix["pts"]
+            path = osp.join(folder or self.data_root or "", points["lidar_path"])
             lidar = {
                 "lidar_points": {"ego2global": info["ego2global"], **points, "lidar_path": path}
             }

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 
-import numpy as np
 from nuscenes.nuscenes import NuScenes
-from nuscenes.utils.splits import create_splits_scenes
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
+from ..devkits import devkit_of_folder, splits_of
 from ..errors import UserError
 from ..whole_file import whole_file
 from ..workers import uninterrupted_workers
@@ -22,9 +21,10 @@ from .garbage import no_garbage_collection
 from .image_depth import check_image_depth
 from .image_headers import ends_with
 from .nuscenes_info import cameras_of, frame_info, sensors_of
-from .nuscenes_names import CLASSES, LIDAR, LIDAR_FEATURES
-from .nuscenes_tables import SPLITS, complete_tables, load_tables
+from .nuscenes_tables import complete_tables, load_tables
 from .own_categories import class_of, find_categories, map_categories
+from .point_files import check_points
+from .rig import NUSCENES, Rig
 from .rig_checks import RigReport, check_rig
 
 _JPEG_END = b"\xff\xd9"
@@ -71,6 +71,7 @@ def create_nuscenes_infos(
     info_prefix: str = "nuscenes",
     categories: Mapping[str, str] | None = None,
     level: bool = False,
+    rig: Rig = NUSCENES,
 ) -> list[SplitSummary]:
     """Write ``{info_prefix}_infos_{train,val,test}.pkl`` of a nuScenes dataroot.
 
@@ -80,7 +81,7 @@ def create_nuscenes_infos(
 
     Args:
         root: Dataroot, with ``samples``, ``sweeps``, ``maps`` and the folder of tables.
-        version: A key of :data:`~epropnp_det.datasets.nuscenes_tables.SPLITS`.
+        version: Such as v1.0-mini, with -mini, -trainval or -test behind the number.
         out_dir: Where the files go; ``root`` by default.
         workers: Number of processes.
         max_sweeps: At most so many earlier LiDAR sweeps are listed a keyframe.
@@ -88,6 +89,7 @@ def create_nuscenes_infos(
         categories: Class by category of one's own that is to be taken for it; by its whole name or
             the last part.
         level: Describe level cameras in the place of tilted ones, see ``frame_info``.
+        rig: The dataset's sensors and names.
 
     Returns:
         One summary a split.
@@ -99,16 +101,16 @@ def create_nuscenes_infos(
             ``categories`` names, or the system killed a worker.
     """
     root, out_dir = Path(root), Path(out_dir or root)
-    _check_root(root, version)
+    _check_root(root, version, rig)
     try:
         with complete_tables(root / version), no_garbage_collection():
             wanted_categories = tuple((categories or {}).items())
-            nusc = _cached_tables(root, version, wanted_categories)
+            nusc = _cached_tables(root, version, wanted_categories, rig)
             tokens, counts = {}, {}
-            for name, split in SPLITS[version].items():
-                wanted = create_splits_scenes()[split]
+            for name, split in splits_of(version).items():
+                wanted = rig.kit.scenes_of_split(split, root / version)
                 scenes = {
-                    s["token"] for s in nusc.scene if s["name"] in wanted and _present(nusc, s)
+                    s["token"] for s in nusc.scene if s["name"] in wanted and _present(nusc, s, rig)
                 }
                 tokens[name] = [s["token"] for s in nusc.sample if s["scene_token"] in scenes]
                 counts[name] = len(scenes), len(wanted) - len(scenes)
@@ -117,12 +119,14 @@ def create_nuscenes_infos(
                     f"{root} holds no sensor data for any scene of {version}: unpack the sample "
                     f"files there or name another --root"
                 )
-            reports = {name: check_annotations(nusc, split) for name, split in tokens.items()}
-            rigs = {name: check_rig(nusc, split, level) for name, split in tokens.items()}
+            reports = {name: check_annotations(nusc, split, rig) for name, split in tokens.items()}
+            rigs = {name: check_rig(nusc, split, level, rig) for name, split in tokens.items()}
             _check_something_is_kept(root, reports.values())
-            job = partial(_checked_frame, (root, version, wanted_categories), max_sweeps, level)
+            job = partial(
+                _checked_frame, (root, version, wanted_categories, rig), max_sweeps, level
+            )
             infos = _build(job, tokens, workers)
-            metainfo = _metainfo(nusc, _known_categories(nusc, wanted_categories))
+            metainfo = _metainfo(nusc, _known_categories(nusc, wanted_categories, rig), rig)
     finally:
         # A later call must see tables that were changed on disk.
         _cached_tables.cache_clear()
@@ -137,17 +141,23 @@ def create_nuscenes_infos(
     return summaries
 
 
-def _check_root(root: Path, version: str) -> None:
-    if version not in SPLITS:
-        raise UserError(f"unknown version {version!r}: choose one of {', '.join(SPLITS)}")
+def _check_root(root: Path, version: str, rig: Rig) -> None:
+    if not splits_of(version):
+        raise UserError(f"unknown version {version!r}: name one such as v1.0-mini")
     if not root.is_dir():
         raise UserError(f"dataroot {root} is not a folder: name the nuScenes folder with --root")
     tables = root / version
     if not tables.is_dir():
-        found = ", ".join(v for v in SPLITS if (root / v).is_dir()) or "none"
+        found = ", ".join(sorted(x.name for x in root.iterdir() if splits_of(x.name))) or "none"
         raise UserError(
             f"{tables} does not exist (versions under {root}: {found}): "
             f"name another --version or --root"
+        )
+    devkit = devkit_of_folder(tables)
+    if devkit != rig.kit:
+        raise UserError(
+            f"{tables} holds tables of {devkit.title}, and the rig is of {rig.kit.title}: name a "
+            "config that describes theirs with --rig, or leave it out for nuScenes"
         )
 
 
@@ -163,21 +173,25 @@ def _check_something_is_kept(root: Path, reports: Iterable[AnnotationReport]) ->
 
 # Under fork the workers inherit the loaded tables; under spawn each loads them once.
 @lru_cache(maxsize=1)
-def _cached_tables(root: Path, version: str, categories: tuple[tuple[str, str], ...]) -> NuScenes:
+def _cached_tables(
+    root: Path, version: str, categories: tuple[tuple[str, str], ...], rig: Rig
+) -> NuScenes:
     nusc = load_tables(root, version)
-    map_categories(nusc, _known_categories(nusc, categories))
+    map_categories(nusc, _known_categories(nusc, categories, rig), rig)
     return nusc
 
 
-def _known_categories(nusc: NuScenes, wanted: tuple[tuple[str, str], ...]) -> dict[str, str]:
-    return find_categories((row["name"] for row in nusc.category), dict(wanted))
+def _known_categories(
+    nusc: NuScenes, wanted: tuple[tuple[str, str], ...], rig: Rig
+) -> dict[str, str]:
+    return find_categories((row["name"] for row in nusc.category), dict(wanted), rig)
 
 
-def _present(nusc: NuScenes, scene: dict) -> bool:
+def _present(nusc: NuScenes, scene: dict, rig: Rig) -> bool:
     sample = nusc.get("sample", scene["first_sample_token"])
     return any(
         Path(nusc.get_sample_data_path(sample["data"][channel])).exists()
-        for channel in sensors_of(nusc, sample)
+        for channel in sensors_of(nusc, sample, rig)
     )
 
 
@@ -215,9 +229,9 @@ def _with_progress(frames: Iterable[dict], total: int) -> list[dict]:
 
 def _checked_frame(tables: tuple, max_sweeps: int, level: bool, sample_token: str) -> dict:
     nusc = _cached_tables(*tables)
-    root, version, _ = tables
+    root, version, _, rig = tables
     sample = nusc.get("sample", sample_token)
-    cameras = cameras_of(nusc, sample)
+    cameras = cameras_of(nusc, sample, rig)
     if not cameras:
         raise UserError(
             f"sample {sample_token} has no keyframe of a camera in {root / version}/"
@@ -226,20 +240,19 @@ def _checked_frame(tables: tuple, max_sweeps: int, level: bool, sample_token: st
     for channel in cameras:
         data = nusc.get("sample_data", sample["data"][channel])
         _check_image(root / data["filename"], (data["width"], data["height"]))
-    info = frame_info(nusc, sample_token, max_sweeps, level)
+    info = frame_info(nusc, sample_token, max_sweeps, level, rig)
     sweeps = (sweep["sample_data_token"] for sweep in info.get("lidar_sweeps", ()))
-    lidar = [sample["data"][LIDAR]] if LIDAR in sample["data"] else []
+    lidar = [sample["data"][rig.lidar]] if rig.lidar in sample["data"] else []
     for token in (*lidar, *sweeps):
         _check_lidar(root / nusc.get("sample_data", token)["filename"])
     return info
 
 
-def _check_size(path: Path) -> int:
+def _check_size(path: Path) -> None:
     size = path.stat().st_size if path.is_file() else None
     if not size:
         fault = "is missing" if size is None else "is empty"
         raise UserError(f"{path} {fault}: unpack or download it again")
-    return size
 
 
 def _check_image(path: Path, size: tuple[int, int]) -> None:
@@ -261,21 +274,20 @@ def _check_image(path: Path, size: tuple[int, int]) -> None:
 
 
 def _check_lidar(path: Path) -> None:
-    if _check_size(path) % (LIDAR_FEATURES * np.float32().itemsize):
-        raise UserError(
-            f"{path} does not hold whole points of {LIDAR_FEATURES} floats: download it again"
-        )
+    _check_size(path)
+    check_points(path)
 
 
-def _metainfo(nusc: NuScenes, mapped: dict[str, str]) -> dict:
-    ignored = (row["name"] for row in nusc.category if class_of(row["name"], mapped) is None)
+def _metainfo(nusc: NuScenes, mapped: dict[str, str], rig: Rig) -> dict:
+    ignored = (row["name"] for row in nusc.category if class_of(row["name"], mapped, rig) is None)
     return {
-        "categories": {name: i for i, name in enumerate(CLASSES)} | dict.fromkeys(ignored, -1),
+        "categories": {name: i for i, name in enumerate(rig.classes)} | dict.fromkeys(ignored, -1),
         "mapped_categories": mapped,
         "attributes_checked": True,
-        "dataset": "nuscenes",
+        "dataset": rig.devkit,
         "version": nusc.version,
         "info_version": "1.1",
+        **({} if rig == NUSCENES else {"rig": rig.as_dict()}),
     }
 
 

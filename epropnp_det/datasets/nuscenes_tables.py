@@ -1,4 +1,4 @@
-"""The devkit's tables, opened with errors that a user can mend, and the splits of a version."""
+"""The devkit's tables, opened with errors that a user can mend."""
 
 import json
 from collections.abc import Iterator
@@ -7,50 +7,30 @@ from pathlib import Path
 
 from nuscenes.nuscenes import NuScenes
 
+from ..devkits import devkit_of_folder
 from ..errors import UserError
-
-SPLITS = {
-    "v1.0-mini": {"train": "mini_train", "val": "mini_val"},
-    "v1.0-trainval": {"train": "train", "val": "val"},
-    "v1.0-test": {"test": "test"},
-}
-"""For each version, the devkit's split that goes into the info file of a name."""
-
-_TABLES = (
-    "attribute",
-    "calibrated_sensor",
-    "category",
-    "ego_pose",
-    "instance",
-    "log",
-    "map",
-    "sample",
-    "sample_annotation",
-    "sample_data",
-    "scene",
-    "sensor",
-    "visibility",
-)
 
 
 def load_tables(root: str | Path, version: str) -> NuScenes:
-    """Open the tables of a dataroot.
+    """Open the tables of a dataroot with the devkit that is for them.
 
     Args:
         root: The folder that holds the folder ``version``.
         version: Such as v1.0-mini.
 
     Raises:
-        UserError: A table is missing or broken, or the tables do not fit together.
+        UserError: A table is missing or broken, the tables do not fit together, or their devkit is
+            not installed.
     """
     folder = Path(root, version)
-    paths = [folder / f"{name}.json" for name in _TABLES]
+    devkit = devkit_of_folder(folder)
+    paths = [folder / f"{name}.json" for name in devkit.tables]
     for path in paths:
         if not path.is_file():
             raise UserError(f"table {path} is missing: unpack the metadata again")
     try:
         with complete_tables(folder):
-            return NuScenes(version=version, dataroot=str(root), verbose=False)
+            return devkit.open(root, version)
     except ValueError as error:
         broken = next((path for path in paths if not _is_json(path)), folder)
         raise UserError(f"table {broken} is not valid JSON: unpack the metadata again") from error

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from nuscenes.eval.detection.utils import category_to_detection_name
 from nuscenes.nuscenes import NuScenes
-from nuscenes.utils.color_map import get_colormap
 
 from ..errors import UserError
 from ..spelling import nearest
-from .nuscenes_names import CLASSES
+from .rig import NUSCENES, Rig
 
 
-def find_categories(known: Iterable[str], wanted: Mapping[str, str]) -> dict[str, str]:
+def find_categories(
+    known: Iterable[str], wanted: Mapping[str, str], rig: Rig = NUSCENES
+) -> dict[str, str]:
     """Categories of some tables that a user wants to be taken for classes.
 
     Args:
         known: names of the tables' categories.
         wanted: class by category; a category may be named by its last part ('forklift' for
             'yard.forklift'), and capitals do not matter.
+        rig: of the dataset.
 
     Returns:
         Class by full name of the category.
@@ -30,10 +31,10 @@ def find_categories(known: Iterable[str], wanted: Mapping[str, str]) -> dict[str
     known = list(known)
     found = {}
     for name, label in wanted.items():
-        if label not in CLASSES:
+        if label not in rig.classes:
             raise UserError(
-                f"--categories {name}={label}: there is no class {label}{nearest(label, CLASSES)}:"
-                f" name one of {', '.join(CLASSES)}."
+                f"--categories {name}={label}: there is no class {label}"
+                f"{nearest(label, rig.classes)}: name one of {', '.join(rig.classes)}."
             )
         meant = [full for full in known if _is_named(full, name)]
         if not meant:
@@ -45,23 +46,24 @@ def find_categories(known: Iterable[str], wanted: Mapping[str, str]) -> dict[str
     return found
 
 
-def map_categories(nusc: NuScenes, categories: Mapping[str, str]) -> None:
+def map_categories(nusc: NuScenes, categories: Mapping[str, str], rig: Rig = NUSCENES) -> None:
     """Have annotations of some categories taken for those of classes, in memory.
 
     Args:
         nusc: tables, changed in place.
         categories: class by full name of the category.
+        rig: of the dataset.
     """
-    usual = {category_to_detection_name(name): name for name in get_colormap()}
+    usual = {rig.class_of(name): name for name in rig.labels}
     for annotation in nusc.sample_annotation:
         label = categories.get(annotation["category_name"])
         if label is not None:
             annotation["category_name"] = usual[label]
 
 
-def class_of(category: str, categories: Mapping[str, str]) -> str | None:
+def class_of(category: str, categories: Mapping[str, str], rig: Rig = NUSCENES) -> str | None:
     """Class that a category is taken for, None if it is not detected."""
-    return categories.get(category) or category_to_detection_name(category)
+    return categories.get(category) or rig.class_of(category)
 
 
 def _is_named(full: str, name: str) -> bool:

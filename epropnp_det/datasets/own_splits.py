@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nuscenes.utils.splits import is_predefined_split
 
+from ..devkits import devkit_of_folder
 from ..errors import UserError
 from ..whole_file import whole_file
 from .info_file import read_info_file
@@ -65,11 +66,15 @@ def add_split(
 
     Raises:
         UserError: the dataroot has no such version or scene, the name is one of the devkit's, or
-            there is a split of the name already.
+            there is a split of the name already, or the
+            devkit reads none but its own.
     """
     tables = Path(root, version)
     if not tables.is_dir():
         raise UserError(f"{tables} does not exist: name another --version or --root.")
+    devkit = devkit_of_folder(tables)
+    if not devkit.own_splits:
+        raise UserError(f"the devkit of {devkit.title} reads no splits but its own.")
     if is_predefined_split(name):
         raise UserError(f"the devkit has a split {name} already: name yours otherwise.")
     known = {row["name"] for row in read_table(tables, "scene")}

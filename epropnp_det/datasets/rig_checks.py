@@ -11,7 +11,7 @@ from nuscenes.nuscenes import NuScenes
 
 from .levelling import NOTICEABLE_TILT, tilt
 from .nuscenes_info import sensors_of
-from .nuscenes_names import LIDAR
+from .rig import NUSCENES, Rig
 from .rigid_transforms import rigid_transforms
 
 
@@ -39,30 +39,33 @@ class RigReport:
         return found
 
 
-def check_rig(nusc: NuScenes, tokens: Collection[str], level: bool) -> RigReport:
+def check_rig(
+    nusc: NuScenes, tokens: Collection[str], level: bool, rig: Rig = NUSCENES
+) -> RigReport:
     """Look at the sensors of some samples.
 
     Args:
         nusc: tables.
         tokens: the samples.
         level: images of tilted cameras are turned level.
+        rig: of the dataset.
     """
     samples = [nusc.get("sample", token) for token in tokens]
-    sensors = [sensors_of(nusc, sample) for sample in samples]
-    rig = {channel for found in sensors for channel in found}
-    lacking = Counter(channel for found in sensors for channel in rig.difference(found))
-    return RigReport(lacking, {} if level else _tilts(nusc, samples, sensors))
+    sensors = [sensors_of(nusc, sample, rig) for sample in samples]
+    seen = {channel for found in sensors for channel in found}
+    lacking = Counter(channel for found in sensors for channel in seen.difference(found))
+    return RigReport(lacking, {} if level else _tilts(nusc, samples, sensors, rig.lidar))
 
 
 def _tilts(
-    nusc: NuScenes, samples: Sequence[dict], sensors: Sequence[Sequence[str]]
+    nusc: NuScenes, samples: Sequence[dict], sensors: Sequence[Sequence[str]], lidar: str | None
 ) -> dict[str, float]:
     """The largest tilt of each camera that is noticeably tilted."""
     calibrations = {
         (channel, nusc.get("sample_data", sample["data"][channel])["calibrated_sensor_token"])
         for sample, found in zip(samples, sensors, strict=True)
         for channel in found
-        if channel != LIDAR
+        if channel != lidar
     }
     tilts = {}
     for channel, token in calibrations:

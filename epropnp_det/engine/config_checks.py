@@ -19,10 +19,11 @@ def check_config(cfg: Config, loaders: Sequence[str]) -> None:
         loaders: config keys of data loaders, for example `['train_dataloader']`.
 
     Raises:
-        UserError: as `check_data` and `check_classes` do.
+        UserError: as `check_data`, `check_classes` and `check_attributes` do.
     """
     check_data(cfg, loaders)
     check_classes(cfg, loaders)
+    check_attributes(cfg, loaders)
 
 
 def check_data(cfg: Config, loaders: Sequence[str]) -> None:
@@ -89,7 +90,7 @@ def check_classes(cfg: Config, loaders: Sequence[str]) -> None:
                 f"{names[0]} is {_listed(classes[names[0]])}, but {key} is "
                 f"{_listed(classes[key])}: give all data sets the same classes in the same order."
             )
-    counts = {key: len(classes[key]) for key in names[:1]} | dict(_model_counts(cfg.get("model")))
+    counts = {key: len(classes[key]) for key in names[:1]} | dict(_model_counts(cfg))
     keys = list(counts)
     for key in keys[1:]:
         if counts[key] != counts[keys[0]]:
@@ -97,6 +98,27 @@ def check_classes(cfg: Config, loaders: Sequence[str]) -> None:
                 f"{keys[0]} has {counts[keys[0]]} classes, but {key} {counts[key]}: data sets, "
                 "heads and dim_coder must agree, in number and in order."
             )
+
+
+def check_attributes(cfg: Config, loaders: Sequence[str]) -> None:
+    """Make sure that the head has as many attributes as the data sets' rigs, and one for none.
+
+    Args:
+        cfg: the config; what it leaves to defaults is not compared.
+        loaders: config keys of data loaders; absent ones are passed over.
+
+    Raises:
+        UserError: naming the two keys that differ.
+    """
+    heads = [(key, head["num_attrs"]) for key, head in _heads(cfg) if "num_attrs" in head]
+    for key, dataset in _datasets_of(cfg, loaders):
+        names = (dataset.get("rig") or {}).get("attributes")
+        for head, count in heads if names else ():
+            if count != len(names) + 1:
+                raise UserError(
+                    f"{key}.rig.attributes names {len(names)}, so {head}.num_attrs must be "
+                    f"{len(names) + 1}, one more for none: it is {count}."
+                )
 
 
 def check_trained_classes(cfg: Config, loader: str, checkpoint: dict, path: str | Path) -> None:
@@ -134,23 +156,30 @@ def _classes(dataset: dict) -> Sequence[str] | str | None:
     described = dataset.get("metainfo") or {}
     if "classes" in described:
         return described["classes"]
+    if "classes" in (dataset.get("rig") or {}):
+        return dataset["rig"]["classes"]
     cls = DATASETS.get(dataset["type"]) if isinstance(dataset.get("type"), str) else None
     return getattr(cls, "METAINFO", {}).get("classes")
 
 
-def _model_counts(model: dict | None) -> Iterator[tuple[str, int]]:
-    """Numbers of classes that the parts of a model state, with their dotted keys."""
-    key = "model"
+def _heads(cfg: Config) -> Iterator[tuple[str, dict]]:
+    """The heads of the model, with their dotted keys."""
+    key, model = "model", cfg.get("model")
     while isinstance(model, dict) and "module" in model:  # test-time augmentation
         model, key = model["module"], f"{key}.module"
     for name in ("dense_head", "bbox_head"):
-        head = (model or {}).get(name) or {}
+        yield f"{key}.{name}", (model or {}).get(name) or {}
+
+
+def _model_counts(cfg: Config) -> Iterator[tuple[str, int]]:
+    """Numbers of classes that the parts of the model state, with their dotted keys."""
+    for key, head in _heads(cfg):
         if "num_classes" in head:
-            yield f"{key}.{name}.num_classes", head["num_classes"]
+            yield f"{key}.num_classes", head["num_classes"]
         coder = head.get("dim_coder") or {}
         for table in ("means", "stds"):
             if table in coder:
-                yield f"{key}.{name}.dim_coder.{table}", len(coder[table])
+                yield f"{key}.dim_coder.{table}", len(coder[table])
 
 
 def _datasets_of(cfg: Config, loaders: Sequence[str]) -> Iterator[tuple[str, dict]]:

@@ -1,4 +1,4 @@
-"""Evaluation by the nuScenes devkit, under the names that mmdet3d gives its numbers."""
+"""Evaluation by the devkit, under the names that mmdet3d gives its numbers."""
 
 from __future__ import annotations
 
@@ -7,29 +7,57 @@ from collections.abc import Sequence
 
 from mmdet3d.evaluation.metrics import NuScenesMetric
 from nuscenes import NuScenes
-from nuscenes.eval.common.data_classes import EvalBoxes
-from nuscenes.eval.common.loaders import load_prediction
 from nuscenes.eval.detection.constants import TP_METRICS
-from nuscenes.eval.detection.data_classes import DetectionBox, DetectionConfig
-from nuscenes.eval.detection.evaluate import DetectionEval
+from nuscenes.eval.detection.data_classes import DetectionConfig
 
+from ..datasets.rig import Rig
+from ..devkits import Devkit, devkit_of
+from ..errors import UserError
 from .score_names import ScoreNames
 
+# Under which the devkit of TruckScenes has the scores over all scenes, beside those by weather.
+_ALL = "all"
 
-class _NothingPredicted(DetectionEval):
+
+def evaluation_config(rig: Rig, name: str | None = None) -> DetectionConfig:
+    """Ranges and thresholds of the devkit, with the ranges that a rig has for itself.
+
+    Args:
+        rig: of the dataset.
+        name: of the devkit's configuration; None for its usual one.
+
+    Raises:
+        UserError: the devkit has none of the name.
+    """
+    name = name or rig.kit.eval_version
+    try:
+        config = rig.kit.module("eval.common.config").config_factory(name)
+    except AssertionError as error:
+        raise UserError(f"The devkit of {rig.kit.title} has no eval_version {name}.") from error
+    config.class_range.update(rig.class_range)
+    return config
+
+
+def _nothing_predicted(devkit: Devkit, config: DetectionConfig, path: str, folder: str) -> object:
     """The devkit's evaluation of a submission without any box, which its own loader refuses.
 
     Without predictions, its accumulation gives the same whatever the ground truth: AP 0, errors 1.
     """
+    loaders = devkit.module("eval.common.loaders")
+    box = devkit.module("eval.detection.data_classes").DetectionBox
 
-    def __init__(self, config: DetectionConfig, path: str, output_dir: str) -> None:
-        self.cfg = config
-        self.output_dir = output_dir
-        self.verbose = False
-        self.pred_boxes, self.meta = load_prediction(
-            path, config.max_boxes_per_sample, DetectionBox
-        )
-        self.gt_boxes = EvalBoxes()
+    class NothingPredicted(devkit.module("eval.detection.evaluate").DetectionEval):
+        def __init__(self) -> None:
+            self.cfg = config
+            self.output_dir = folder
+            self.verbose = False
+            self.pred_boxes, self.meta = loaders.load_prediction(
+                path, config.max_boxes_per_sample, box
+            )
+            self.gt_boxes = devkit.module("eval.common.data_classes").EvalBoxes()
+            self.pred_boxes_masks = self.gt_boxes_masks = {}
+
+    return NothingPredicted()
 
 
 def evaluate_submission(
@@ -47,12 +75,14 @@ def evaluate_submission(
     Returns:
         The devkit's summary.
     """
-    folder = os.path.dirname(path)
+    folder, devkit = os.path.dirname(path), devkit_of(nusc)
     if empty:
-        evaluation = _NothingPredicted(config, path, folder)
+        evaluation = _nothing_predicted(devkit, config, path, folder)
     else:
-        evaluation = DetectionEval(nusc, config, path, eval_set, folder, verbose=False)
-    return evaluation.main(render_curves=False)
+        evaluate = devkit.module("eval.detection.evaluate").DetectionEval
+        evaluation = evaluate(nusc, config, path, eval_set, folder, verbose=False)
+    summary = evaluation.main(render_curves=False)
+    return summary.get(_ALL, summary)
 
 
 def metric_names(summary: dict, classes: Sequence[str], prefix: str) -> dict[str, float]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from nuscenes import NuScenes
-from nuscenes.eval.detection.utils import category_to_detection_name
 
-from ..datasets.nuscenes_names import LIDAR
+from ..datasets.nuscenes_info import cameras_of
 from ..datasets.own_categories import map_categories
+from ..datasets.rig import NUSCENES, Rig
 
 
 def prepare_tables(
@@ -16,6 +16,7 @@ def prepare_tables(
     categories: Mapping[str, str],
     filter_points: bool,
     visible: Collection[str] | None,
+    rig: Rig = NUSCENES,
 ) -> None:
     """Change tables in memory, since the devkit's evaluation has no settings for this.
 
@@ -29,12 +30,12 @@ def prepare_tables(
         filter_points: whether objects without LiDAR and radar points do not count, as in nuScenes;
             if False, they get a point.
         visible: tokens of the annotations that count; None for all.
+        rig: of the dataset.
     """
-    map_categories(nusc, categories)
+    map_categories(nusc, categories, rig)
     for sample in nusc.sample:
-        cameras = [token for channel, token in sample["data"].items() if channel != LIDAR]
-        if cameras:
-            sample["data"].setdefault(LIDAR, cameras[0])
+        if cameras := cameras_of(nusc, sample, rig):
+            sample["data"].setdefault(rig.kit.lidar, sample["data"][cameras[0]])
     if not filter_points:
         for annotation in nusc.sample_annotation:
             if not annotation["num_lidar_pts"] + annotation["num_radar_pts"]:
@@ -45,7 +46,7 @@ def prepare_tables(
                 token
                 for token in sample["anns"]
                 # Racks, which hide bicycles from the evaluation, are no detected objects.
-                if token in visible or not category_to_detection_name(_category(nusc, token))
+                if token in visible or not rig.class_of(_category(nusc, token))
             ]
 
 

@@ -14,7 +14,8 @@ from nuscenes.eval.detection.data_classes import DetectionBox
 from nuscenes.utils.splits import create_splits_scenes
 
 from ..datasets.info_file import read_info_file
-from ..datasets.nuscenes_tables import SPLITS, load_tables
+from ..datasets.nuscenes_tables import load_tables
+from ..devkits import DEVKITS, devkit_of_folder, splits_of
 from ..errors import UserError
 from ..whole_file import whole_file
 from .splits import held_splits, resolve_split, samples_of_split
@@ -57,11 +58,17 @@ class LeaderboardSplit:
             UserError: tables or info file are missing or of another version, the version has no
                 such split or the dataroot no scene of it, or the info file lacks samples of it.
         """
-        splits = SPLITS[version]
+        splits = splits_of(version)
         short = short or ("test" if "test" in splits else "val")
         if short not in splits:
             raise UserError(
                 f"{version} has no split {short}: name {' or '.join(splits)} with --split."
+            )
+        devkit = devkit_of_folder(Path(root, version))
+        if devkit is not DEVKITS["nuscenes"]:
+            raise UserError(
+                f"{root} is of {devkit.title}, and this is for the leaderboard of nuScenes: test "
+                "with test_evaluator.format_only=True for a submission to another."
             )
         name = resolve_split(str(root), version, splits[short])
         held = held_splits(root, version)

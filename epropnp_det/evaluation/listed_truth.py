@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..datasets.nuscenes_names import CLASSES
-
 
 @dataclass(frozen=True)
 class ListedTruth:
@@ -27,11 +25,14 @@ class ListedTruth:
     visible: frozenset[str] | None
 
     @classmethod
-    def of(cls, frames: Sequence[dict], class_range: Mapping[str, float]) -> ListedTruth:
+    def of(
+        cls, frames: Sequence[dict], classes: Sequence[str], class_range: Mapping[str, float]
+    ) -> ListedTruth:
         """That of the ``data_list`` of an info file.
 
         Args:
             frames: the list.
+            classes: by label.
             class_range: by class, how far from the vehicle an object may be to count, metres.
         """
         objects = [
@@ -40,7 +41,8 @@ class ListedTruth:
             for instance in frame.get("instances", ())
             if _is_detected(instance)
         ]
-        near = [x for x, lidar2ego in objects if _is_near(x, lidar2ego, class_range)]
+        ranges = [class_range[name] for name in classes]
+        near = [x for x, lidar2ego in objects if _is_near(x, lidar2ego, ranges)]
         shown = [instance for frame in frames for instance in _shown(frame)]
         told = all("ann_token" in instance for instance in shown)
         return cls(
@@ -66,9 +68,9 @@ def _lidar2ego(frame: dict) -> np.ndarray:
     return np.asarray(frame.get("lidar_points", {}).get("lidar2ego", np.eye(4)))
 
 
-def _is_near(instance: dict, lidar2ego: np.ndarray, class_range: Mapping[str, float]) -> bool:
+def _is_near(instance: dict, lidar2ego: np.ndarray, ranges: Sequence[float]) -> bool:
     center = lidar2ego[:2, :3] @ instance["bbox_3d"][:3] + lidar2ego[:2, 3]
-    return bool(np.hypot(*center) < class_range[CLASSES[instance["bbox_label_3d"]]])
+    return bool(np.hypot(*center) < ranges[instance["bbox_label_3d"]])
 
 
 def _is_measured(instance: dict) -> bool:

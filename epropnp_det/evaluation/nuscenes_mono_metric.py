@@ -21,6 +21,7 @@ from nuscenes import NuScenes
 
 from ..command_line import check_output_folder
 from ..datasets.nuscenes_tables import load_tables
+from ..datasets.rig import Rig
 from ..errors import UserError
 from .attributes import choose_attributes
 from .camera_views import CameraView
@@ -55,7 +56,8 @@ class NuScenesMonoMetric(NuScenesMetric):
     Data samples are those of the stock metric: `sample_idx`, and `pred_instances_3d` with
     `bboxes_3d` (`CameraInstance3DBoxes` of 7 or 9 numbers, on any device), `scores_3d`,
     `labels_3d` and optionally `attr_labels`; or `attr_scores` (N, 9), of which the best that fits
-    the class is taken.
+    the class is taken. The info file tells which dataset it is of; that of a rig which is not
+    nuScenes' (`Rig`) has other classes and attributes, and its own devkit evaluates it.
 
     Args:
         data_root: nuScenes dataroot; it may hold only some of a split's scenes.
@@ -66,7 +68,8 @@ class NuScenesMonoMetric(NuScenesMetric):
         format_only: only write the submission, for a split without annotations.
         jsonfile_prefix: folder for `pred_instances_3d/results_nusc.json` and the devkit's
             summaries; a temporary one if None.
-        eval_version: name of the devkit's configuration of ranges and thresholds.
+        eval_version: name of the devkit's configuration of ranges and thresholds; None for the
+            usual one. A rig's own ranges go before its.
         collect_device: see the stock metric.
         backend_args: see the stock metric.
         version: nuScenes version. Default: that of the info file, else of `dataset_meta`.
@@ -93,7 +96,7 @@ class NuScenesMonoMetric(NuScenesMetric):
         prefix: str | None = None,
         format_only: bool = False,
         jsonfile_prefix: str | None = None,
-        eval_version: str = "detection_cvpr_2019",
+        eval_version: str | None = None,
         collect_device: str = "cpu",
         backend_args: dict | None = None,
         version: str | None = None,
@@ -108,21 +111,18 @@ class NuScenesMonoMetric(NuScenesMetric):
             raise UserError("format_only needs jsonfile_prefix, the folder to write to.")
         if metric not in ("bbox", ["bbox"]):
             raise UserError(f"NuScenesMonoMetric knows the metric 'bbox' alone, not {metric!r}.")
-        try:
-            super().__init__(
-                data_root,
-                ann_file,
-                metric=metric,
-                modality=modality or {"use_camera": True, "use_lidar": False},
-                prefix=prefix,
-                format_only=format_only,
-                jsonfile_prefix=jsonfile_prefix,
-                eval_version=eval_version,
-                collect_device=collect_device,
-                backend_args=backend_args,
-            )
-        except AssertionError as error:
-            raise UserError(f"The nuScenes devkit has no eval_version {eval_version}.") from error
+        super().__init__(
+            data_root,
+            ann_file,
+            metric=metric,
+            modality=modality or {"use_camera": True, "use_lidar": False},
+            prefix=prefix,
+            format_only=format_only,
+            jsonfile_prefix=jsonfile_prefix,
+            collect_device=collect_device,
+            backend_args=backend_args,
+        )
+        # The same in the configuration of every devkit.
         limit = self.eval_detection_configs.max_boxes_per_sample
         if max_boxes > limit:
             raise UserError(f"nuScenes allows {limit} boxes a sample, not max_boxes={max_boxes}.")
@@ -130,6 +130,7 @@ class NuScenesMonoMetric(NuScenesMetric):
             raise UserError(f"max_boxes is {max_boxes}: give at least 1.")
         if nms_thr is not None and not 0 <= nms_thr <= 1:
             raise UserError(f"nms_thr is {nms_thr}: give one from 0 to 1, or None to keep all.")
+        self.eval_version = eval_version
         self.version = version
         self.eval_set = eval_set
         self.nms_thr = nms_thr
@@ -148,7 +149,13 @@ class NuScenesMonoMetric(NuScenesMetric):
             UserError: the settings do not fit the data.
         """
         self._dataset_meta = dataset_meta
+        self._rig = Rig.of_metainfo(dataset_meta)
         if is_main_process():
+            if self._file.rig != self._rig:
+                raise UserError(
+                    f"{self.ann_file} is of another rig than the evaluated data set: set ann_file "
+                    "to its info file."
+                )
             if self.jsonfile_prefix is not None:
                 check_output_folder(self.jsonfile_prefix, "the evaluator's jsonfile_prefix")
             version, eval_set = self._target()
@@ -160,7 +167,7 @@ class NuScenesMonoMetric(NuScenesMetric):
     @property
     def score_names(self) -> ScoreNames:
         """Keys of the scores."""
-        return score_names(self.eval_detection_configs, self._classes, _PREFIX)
+        return score_names(self._file.config, self._classes, _PREFIX)
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Keep what the merge needs of every image, on the CPU.
@@ -196,7 +203,7 @@ class NuScenesMonoMetric(NuScenesMetric):
         version, eval_set = self._target()
         nusc = load_tables(self.data_root, version)
         visible = self._file.truth.visible if self.visible_only else None
-        prepare_tables(nusc, self._file.categories, self.filter_points, visible)
+        prepare_tables(nusc, self._file.categories, self.filter_points, visible, self._rig)
         tokens = samples_of_split(nusc, eval_set)
         images = {result["sample_idx"]: result[_RESULT_NAME] for result in results}
         submission = self._submission(images, nusc, eval_set, tokens)
@@ -204,24 +211,25 @@ class NuScenesMonoMetric(NuScenesMetric):
         with tempfile.TemporaryDirectory() as scratch:
             folder = self.jsonfile_prefix or scratch
             path = os.path.join(folder, _RESULT_NAME, "results_nusc.json")
-            write_submission(path, submission, self.modality, self.max_boxes)
+            write_submission(path, submission, self.modality, self.max_boxes, self._rig.kit)
             if self.jsonfile_prefix is not None:
                 print_log(f"nuScenes submission: {path}", "current")
             if self.format_only:
                 return {}
             empty = not any(submission.values())
-            summary = evaluate_submission(nusc, self.eval_detection_configs, path, eval_set, empty)
+            summary = evaluate_submission(nusc, self._file.config, path, eval_set, empty)
         self._say_what_counts(summary)
         return metric_names(summary, self._classes, _PREFIX)
 
     def _say_what_counts(self, summary: dict) -> None:
-        """The scores are means over all classes of nuScenes, also those that are not learnt."""
-        everything = self.eval_detection_configs.class_names
+        """The scores are means over all classes of the devkit, also those that are not learnt."""
+        everything = self._file.config.class_names
         if set(self._classes) == set(everything):
             return
         own = np.mean([summary["mean_dist_aps"][name] for name in self._classes])
         print_log(
-            f"mAP and NDS are means over the {len(everything)} classes of nuScenes, of which "
+            f"mAP and NDS are means over the {len(everything)} classes of {self._rig.kit.title}, "
+            f"of which "
             f"{len(everything) - len(self._classes)} are not among this data set's and count as 0 "
             f"(their errors as 1). Over its own classes alone mAP is {own:.4f}.",
             "current",
@@ -229,9 +237,7 @@ class NuScenesMonoMetric(NuScenesMetric):
 
     @cached_property
     def _file(self) -> EvaluatedFile:
-        return EvaluatedFile.read(
-            self.ann_file, self.eval_detection_configs.class_range, self.backend_args
-        )
+        return EvaluatedFile.read(self.ann_file, self.eval_version, self.backend_args)
 
     @property
     def _classes(self) -> Sequence[str]:
@@ -239,9 +245,11 @@ class NuScenesMonoMetric(NuScenesMetric):
 
     def _target(self) -> tuple[str, str]:
         """Version and split to evaluate."""
-        unknown = set(self._classes) - set(self.eval_detection_configs.class_names)
+        unknown = set(self._classes) - set(self._file.config.class_names)
         if unknown:
-            raise UserError(f"nuScenes has no detection class {', '.join(sorted(unknown))}.")
+            raise UserError(
+                f"{self._rig.kit.title} has no detection class {', '.join(sorted(unknown))}."
+            )
         version = self.version or self._file.version or self.dataset_meta.get("version")
         if version is None:
             raise UserError(f"{self.ann_file} does not name its nuScenes version: set version.")
@@ -258,9 +266,7 @@ class NuScenesMonoMetric(NuScenesMetric):
                 "tell which annotations: make it with tools/create_data.py."
             )
         if not self._file.attributes_checked:
-            check_annotated_attributes(
-                self.data_root, version, self._file.views.sample_tokens, self._file.categories
-            )
+            check_annotated_attributes(self._file, self.data_root, version)
 
     def _columns(self, predictions: dict) -> dict[str, np.ndarray]:
         """Boxes (N, 9), scores, labels and attribute names of one image."""
@@ -279,7 +285,7 @@ class NuScenesMonoMetric(NuScenesMetric):
         # Heads that predict no velocity give seven numbers a box.
         tensor = np.pad(tensor[:, :9], ((0, 0), (0, max(0, 9 - tensor.shape[1]))))
         attributes = choose_attributes(
-            self._classes, labels, column("attr_scores"), column("attr_labels")
+            self._classes, labels, column("attr_scores"), column("attr_labels"), self._rig
         )
         sound = np.isfinite(tensor[:, :7]).all(axis=1) & np.isfinite(scores)
         sound &= (tensor[:, 3:6] > 0).all(axis=1)
@@ -353,9 +359,9 @@ class NuScenesMonoMetric(NuScenesMetric):
             name: np.concatenate([column[name] for column in columns]) for name in columns[0]
         }
         boxes = camera_boxes_to_global(stacked["boxes"], np.repeat(poses, counts, axis=0))
-        lidar = nusc.get("sample_data", nusc.get("sample", token)["data"]["LIDAR_TOP"])
+        lidar = nusc.get("sample_data", nusc.get("sample", token)["data"][self._rig.kit.lidar])
         ego_position = nusc.get("ego_pose", lidar["ego_pose_token"])["translation"]
-        class_range = self.eval_detection_configs.class_range
+        class_range = self._file.config.class_range
         keep = merge_cameras(
             boxes,
             stacked["scores"],

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from types import SimpleNamespace
 
 from nuscenes import NuScenes
 from nuscenes.eval.common.loaders import get_samples_of_scenes
-from nuscenes.utils.splits import get_scenes_of_split
 
-from ..datasets.nuscenes_tables import SPLITS, read_table
+from ..datasets.nuscenes_tables import read_table
 from ..datasets.own_splits import read_own_splits
+from ..devkits import devkit_of, devkit_of_folder, splits_of
 from ..errors import UserError
 
 _MEND = "set the evaluator's eval_set to a split whose scenes it holds"
@@ -41,12 +40,13 @@ def resolve_split(data_root: str, version: str, eval_set: str | None) -> str:
             f"No nuScenes tables at {tables}: set data_root to the folder that holds "
             f"{version}, or version to what data_root holds."
         )
-    splits = SPLITS.get(version, {})
+    splits = splits_of(version)
     if eval_set is None:
         if not splits:
             raise UserError(f"Version {version} has no default split: set eval_set.")
         return splits.get("val", "test")
-    known = (*splits.values(), *_HALVES.get(version, ()), *read_own_splits(tables))
+    own = read_own_splits(tables) if devkit_of_folder(tables).own_splits else ()
+    known = (*splits.values(), *_HALVES.get(version, ()), *own)
     if eval_set in known:
         return eval_set
     raise UserError(
@@ -68,8 +68,7 @@ def check_split(data_root: str, version: str, eval_set: str, evaluated: Collecti
         UserError: the dataroot holds no scene of the split, or samples of it are missing.
     """
     tables = Path(data_root, version)
-    root = SimpleNamespace(dataroot=str(data_root), version=version)
-    names = set(get_scenes_of_split(eval_set, root))
+    names = set(devkit_of_folder(tables).scenes_of_split(eval_set, tables))
     scenes = {row["token"]: row["name"] for row in read_table(tables, "scene")}
     tokens = {
         row["token"]
@@ -77,7 +76,7 @@ def check_split(data_root: str, version: str, eval_set: str, evaluated: Collecti
         if scenes.get(row["scene_token"]) in names
     }
     if not tokens:
-        held = " or ".join(SPLITS[version][short] for short in held_splits(data_root, version))
+        held = " or ".join(splits_of(version)[short] for short in held_splits(data_root, version))
         raise _no_scene(data_root, eval_set, f"{_MEND} ({held})" if held else _MEND)
     if tokens.isdisjoint(evaluated):
         raise UserError(
@@ -97,12 +96,13 @@ def held_splits(data_root: str | Path, version: str) -> list[str]:
     Raises:
         UserError: the table of scenes is missing or broken.
     """
-    root = SimpleNamespace(dataroot=str(data_root), version=version)
-    scenes = {row["name"] for row in read_table(Path(data_root, version), "scene")}
+    tables = Path(data_root, version)
+    scenes = {row["name"] for row in read_table(tables, "scene")}
+    devkit = devkit_of_folder(tables)
     return [
         short
-        for short, name in SPLITS.get(version, {}).items()
-        if not scenes.isdisjoint(get_scenes_of_split(name, root))
+        for short, name in splits_of(version).items()
+        if not scenes.isdisjoint(devkit.scenes_of_split(name, tables))
     ]
 
 
@@ -139,7 +139,9 @@ def samples_of_split(nusc: NuScenes, eval_set: str) -> list[str]:
     Raises:
         UserError: there is none.
     """
-    tokens = get_samples_of_scenes(get_scenes_of_split(eval_set, nusc), nusc)
+    tables = Path(nusc.dataroot, nusc.version)
+    scenes = devkit_of(nusc).scenes_of_split(eval_set, tables)
+    tokens = get_samples_of_scenes(scenes, nusc)
     if not tokens:
         raise _no_scene(nusc.dataroot, eval_set, _MEND)
     return tokens

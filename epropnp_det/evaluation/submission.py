@@ -1,4 +1,4 @@
-"""The nuScenes detection submission: written whole or not at all, and read back by the devkit."""
+"""The detection submission: written whole or not at all, and read back by the devkit."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from nuscenes.eval.common.loaders import load_prediction
-from nuscenes.eval.detection.data_classes import DetectionBox
 
+from ..datasets.rig import NUSCENES
+from ..devkits import Devkit
 from ..whole_file import whole_file
 from .geometry import GlobalBoxes
 
@@ -66,6 +66,7 @@ def write_submission(
     results: Mapping[str, list[dict]],
     modality: Mapping[str, bool],
     max_boxes: int,
+    devkit: Devkit = NUSCENES.kit,
 ) -> None:
     """Write `results_nusc.json` and have the devkit read it before it gets its name.
 
@@ -74,6 +75,7 @@ def write_submission(
         results: entries by sample token; samples without detections have an empty list.
         modality: sensors in use; those of the format's five that it does not name are not.
         max_boxes: limit of boxes a sample that the devkit is asked to check.
+        devkit: that of the dataset.
 
     Raises:
         AssertionError: the devkit rejects a box or a number of boxes.
@@ -86,4 +88,5 @@ def write_submission(
     with whole_file(path) as draft:
         with draft.open("w") as file:
             json.dump(content, file, allow_nan=False)
-        load_prediction(str(draft), max_boxes, DetectionBox)
+        load = devkit.module("eval.common.loaders").load_prediction
+        load(str(draft), max_boxes, devkit.module("eval.detection.data_classes").DetectionBox)

@@ -10,6 +10,7 @@ from mmengine.logging import print_log
 from ..datasets.annotation_checks import attribute_fault
 from ..datasets.nuscenes_tables import read_table
 from ..datasets.own_categories import class_of
+from ..datasets.rig import Rig
 from ..errors import UserError
 from .camera_views import CameraViews
 from .evaluated_file import EvaluatedFile
@@ -37,17 +38,17 @@ def check_truth(
     if truth.objects and not truth.in_range:
         raise UserError(
             f"none of the {truth.objects} objects of split {eval_set} is as near to the vehicle as "
-            "the evaluation asks for (30 to 50 m, by class): its scores would all be 0."
+            f"the evaluation asks for ({_ranges(file)} m, by class): its scores would all be 0."
         )
     # A file may leave out what only training needs; the tables are slow to read.
     tables = Path(data_root, version)
-    rows = list(_detected(tables, file.views.sample_tokens, file.categories))
+    rows = list(_detected(tables, file.views.sample_tokens, file.categories, file.rig))
     if any(not filter_points or row["num_lidar_pts"] + row["num_radar_pts"] for row in rows):
         return
     if rows:
         raise UserError(
             f"none of the objects of split {eval_set} has LiDAR or radar points, without which "
-            "nuScenes does not count them: set the evaluator's filter_points=False to count them."
+            "the devkit does not count them: set the evaluator's filter_points=False to count them."
         )
     raise nothing_to_compare(data_root, eval_set)
 
@@ -60,36 +61,40 @@ def nothing_to_compare(data_root: str, eval_set: str) -> UserError:
     )
 
 
-def check_annotated_attributes(
-    data_root: str, version: str, tokens: Collection[str], categories: Mapping[str, str]
-) -> None:
+def _ranges(file: EvaluatedFile) -> str:
+    ranges = file.config.class_range.values()
+    return f"{min(ranges):g} to {max(ranges):g}"
+
+
+def check_annotated_attributes(file: EvaluatedFile, data_root: str, version: str) -> None:
     """Make sure that the devkit can read the attributes of all annotations of some samples.
 
     Reads the tables of annotations, which for all of nuScenes takes a while.
 
     Args:
+        file: info file of the samples.
         data_root: nuScenes dataroot.
         version: such as v1.0-mini.
-        tokens: samples.
-        categories: class by category of one's own.
 
     Raises:
         UserError: naming the first annotation with two attributes or one that nuScenes lacks.
     """
     tables = Path(data_root, version)
     attributes = {row["token"]: row["name"] for row in read_table(tables, "attribute")}
-    for row in _detected(tables, tokens, categories):
+    for row in _detected(tables, file.views.sample_tokens, file.categories, file.rig):
         own = [attributes.get(token, token) for token in row["attribute_tokens"]]
-        if fault := attribute_fault(row["token"], own):
+        if fault := attribute_fault(row["token"], own, file.rig):
             raise UserError(f"{tables / 'sample_annotation.json'}: {fault}")
 
 
 def _detected(
-    tables: Path, tokens: Collection[str], categories: Mapping[str, str]
+    tables: Path, tokens: Collection[str], categories: Mapping[str, str], rig: Rig
 ) -> Iterator[dict]:
     """Annotations of some samples that are of a detected class."""
     detected = {
-        row["token"] for row in read_table(tables, "category") if class_of(row["name"], categories)
+        row["token"]
+        for row in read_table(tables, "category")
+        if class_of(row["name"], categories, rig)
     }
     instances = {
         row["token"] for row in read_table(tables, "instance") if row["category_token"] in detected

@@ -1,4 +1,4 @@
-"""Writes a simulated world as a nuScenes dataset: images, sweeps, tables."""
+"""Writes a simulated world as a dataset of nuScenes or a relative: images, sweeps, tables."""
 
 import json
 import os
@@ -19,11 +19,12 @@ from tqdm import tqdm
 from ..errors import UserError
 from ..whole_file import whole_file
 from ..workers import uninterrupted_workers
-from .lidar import sweep
+from .lidar import sweep, sweep_file
+from .own_tables import MAP_FILE
 from .plan import Keyframe, Scene, Settings, estimated_bytes, plan_scene, plan_scenes
 from .raycast import cast, pixel_directions
-from .rig import CAMERAS, LIDAR, SENSORS, Sensor
-from .tables import MAP_FILE, Measurement, build_tables
+from .rig import Sensor
+from .tables import Measurement, build_tables
 from .world import World
 
 MANIFEST = "synthetic.json"
@@ -34,17 +35,17 @@ README = """\
 # Synthetic data
 
 Everything in this folder is simulated: a straight street and its traffic, built of simple shapes,
-rendered by computer and written in the format of nuScenes. It holds no measurement of the real
-world, and nothing of the nuScenes dataset but its format, scene names and the calibration of its
-sensors. Results on it say nothing about results on nuScenes.
+rendered by computer and written in the format of {title}. It holds no measurement of
+the real world, and nothing of that dataset but {borrowed}.
+Results on it say nothing about results on {title}.
 
 - Images: at each camera's own timestamp and ego pose. Pixel column i covers [i, i + 1).
 - LiDAR: an instant snapshot without noise. `num_lidar_pts` counts the points on the object.
 - Annotated are the objects that the LiDAR or a camera saw, at the keyframe's time; nothing is in
   version v1.0-test.
-- Visibility: share of an object's pixels in the six images that nothing else hides, from ray
+- Visibility: share of an object's pixels in the images that nothing else hides, from ray
   casting through every pixel's centre.
-- Radar is not simulated.
+- {absent}
 
 Settings are in `synthetic.json`.
 """
@@ -75,8 +76,9 @@ def generate(settings: Settings, out_dir: str | Path, workers: int = 1) -> bool:
         raise UserError(f"cannot write to {root} ({error}): name another folder") from error
     scenes = plan_scenes(settings)
     keyframes = [keyframe for scene in scenes for keyframe in scene.keyframes]
-    todo = [keyframe for keyframe in keyframes if not _is_done(root, keyframe)]
-    images, size = len(todo) * len(CAMERAS), estimated_bytes(settings, len(todo)) / 1e6
+    todo = [keyframe for keyframe in keyframes if not _is_done(settings, root, keyframe)]
+    images = len(todo) * len(settings.format.cameras)
+    size = estimated_bytes(settings, len(todo)) / 1e6
     tqdm.write(
         f"{root}: {images} images to write, with LiDAR sweeps and tables about {size:.0f} MB"
     )
@@ -97,7 +99,10 @@ def generate(settings: Settings, out_dir: str | Path, workers: int = 1) -> bool:
 
 
 def _manifest(settings: Settings) -> dict:
-    return {"format": FORMAT, **asdict(settings), "image_size": list(settings.image_size)}
+    content = {"format": FORMAT, **asdict(settings), "image_size": list(settings.image_size)}
+    if settings.dataset == "nuscenes":  # whose folders were there before there were others
+        del content["dataset"]
+    return content
 
 
 def _is_complete(settings: Settings, root: Path) -> bool:
@@ -119,16 +124,21 @@ def _is_complete(settings: Settings, root: Path) -> bool:
 
 def _prepare_folder(settings: Settings, root: Path) -> None:
     _write(root / MANIFEST, json.dumps(_manifest(settings), indent=1).encode())
-    _write(root / "README.md", README.encode())
-    _write(root / MAP_FILE, _encode(".png", np.zeros((8, 8), np.uint8)))
+    described = settings.format
+    text = README.format(
+        title=described.devkit.title, borrowed=described.borrowed, absent=described.absent
+    )
+    _write(root / "README.md", text.encode())
+    if "map" in described.devkit.tables:
+        _write(root / MAP_FILE, _encode(".png", np.zeros((8, 8), np.uint8)))
 
 
 def _measurement_path(root: Path, keyframe: Keyframe) -> Path:
     return root / MEASUREMENTS / f"{keyframe.timestamp_us}.npy"
 
 
-def _is_done(root: Path, keyframe: Keyframe) -> bool:
-    files = (root / keyframe.filename(sensor) for sensor in SENSORS)
+def _is_done(settings: Settings, root: Path, keyframe: Keyframe) -> bool:
+    files = (root / keyframe.filename(sensor) for sensor in settings.format.sensors)
     return all(path.exists() for path in (_measurement_path(root, keyframe), *files))
 
 
@@ -158,10 +168,11 @@ def _run_parallel(
 def _write_keyframe(settings: Settings, root: Path, keyframe: Keyframe) -> None:
     """Write what a keyframe lacks of images, and its sweep and measurement."""
     scene = plan_scene(settings, keyframe.scene)
-    for camera in CAMERAS:
+    for camera in settings.format.cameras:
         _write_image(settings, root, scene, keyframe, camera)
     points, measurement = _measure(settings, scene.world, keyframe)
-    _write(root / keyframe.filename(LIDAR), points.tobytes())
+    lidar = settings.format.lidar
+    _write(root / keyframe.filename(lidar), sweep_file(points, lidar.suffix))
     _write(_measurement_path(root, keyframe), _npy(np.stack(astuple(measurement))))
 
 
@@ -169,11 +180,11 @@ def _measure(
     settings: Settings, world: World, keyframe: Keyframe
 ) -> tuple[np.ndarray, Measurement]:
     """Points (P, 5) of the sweep, and what all sensors saw."""
-    to_global = world.ego.pose(keyframe.time()) @ LIDAR.to_ego
+    to_global = world.ego.pose(keyframe.time()) @ settings.format.lidar.to_ego
     points, lidar_points = sweep(world, keyframe.time(), to_global)
     visible = np.zeros(len(world.things), dtype=int)
     covered = np.zeros(len(world.things), dtype=int)
-    for camera in CAMERAS:
+    for camera in settings.format.cameras:
         time = keyframe.time(camera)
         pose = world.ego.pose(time) @ camera.to_ego
         rays = pixel_directions(

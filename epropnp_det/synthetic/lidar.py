@@ -1,5 +1,7 @@
 """A 32-beam LiDAR sweep, as an instant snapshot without noise."""
 
+from io import BytesIO
+
 import numpy as np
 
 from .raycast import Hits, cast
@@ -55,3 +57,26 @@ def sweep(world: World, time: float, lidar_to_global: np.ndarray) -> tuple[np.nd
     )
     counts = np.bincount(index[index >= 0], minlength=len(world.things))
     return points.astype(np.float32), counts
+
+
+def sweep_file(points: np.ndarray, suffix: str) -> bytes:
+    """Content of a file of points.
+
+    Args:
+        points: (P, 5) float32, as :func:`sweep` returns them.
+        suffix: 'pcd' for the PCD format as MAN TruckScenes has it, with intensity and timestamp,
+            which is 0 as all is measured at once; else nuScenes' bare floats.
+    """
+    if suffix != "pcd":
+        return points.tobytes()
+    # It comes with the devkit of the only dataset that needs it.
+    from pypcd4 import PointCloud
+
+    stamps = np.zeros(len(points), np.uint64)
+    columns = [*points[:, :4].T, stamps]
+    cloud = PointCloud.from_points(
+        columns, ("x", "y", "z", "intensity", "timestamp"), (np.float32,) * 4 + (np.uint64,)
+    )
+    file = BytesIO()
+    cloud.save(file)
+    return file.getvalue()

@@ -41,6 +41,8 @@ PALETTES: dict[str, tuple[tuple[Colour, ...], tuple[Colour, ...]]] = {
     "pedestrian": (_CLOTHES, _TROUSERS),
     "traffic_cone": ((_ORANGE,), (_WHITE,)),
     "barrier": (((0.6, 0.03, 0.02), _ORANGE), (_WHITE,)),
+    "animal": ((_BROWN, _BEIGE, _GREY, _WHITE), (_BROWN, _BLACK)),
+    "traffic_sign": ((_WHITE, _BLUE, _YELLOW), (_RED, _WHITE)),
     "building": ((_PLASTER, _BRICK, _SAND, _STONE, _WHITE), (_STONE, _SAND, _GREY)),
     "tree": (((0.05, 0.15, 0.03), (0.09, 0.17, 0.03)), ((0.03, 0.09, 0.02),)),
     "lamp": ((_GREY, _SILVER), (_WHITE,)),

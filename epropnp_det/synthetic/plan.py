@@ -3,19 +3,11 @@
 import hashlib
 from dataclasses import dataclass
 
-from nuscenes.utils import splits
-
 from ..errors import UserError
-from .rig import CAMERAS, LIDAR, Sensor
+from .formats import FORMATS, Format
+from .rig import Sensor
 from .world import World, build_world
 
-# Names of the scenes of a version's main split, and of the one that is held out for validation.
-SPLITS = {
-    "v1.0-mini": (splits.mini_train, splits.mini_val),
-    "v1.0-trainval": (splits.train, splits.val),
-    "v1.0-test": (splits.test, []),
-}
-TEST_VERSION = "v1.0-test"
 INTERVAL_US = 500_000  # between keyframes
 SCENE_SPACING_US = 3_600_000_000
 EPOCH_US = 1_600_000_000_000_000
@@ -37,7 +29,8 @@ class Settings:
         seed: seed of everything random.
         image_size: (width, height), pixels.
         version: v1.0-mini (at most 10 scenes), v1.0-trainval (850), or v1.0-test (150), which has
-            no annotations.
+            no annotations; those of another format have other numbers.
+        dataset: the one in whose format it is written.
     """
 
     scenes: int
@@ -46,11 +39,17 @@ class Settings:
     seed: int = 0
     image_size: tuple[int, int] = (400, 224)
     version: str = "v1.0-mini"
+    dataset: str = "nuscenes"
 
     def __post_init__(self):
-        if self.version not in SPLITS:
-            raise UserError(f"unknown version {self.version!r}: choose one of {', '.join(SPLITS)}")
-        limit = sum(map(len, SPLITS[self.version]))
+        if self.dataset not in FORMATS:
+            raise UserError(f"unknown dataset {self.dataset!r}: choose one of {', '.join(FORMATS)}")
+        versions = self.format.versions
+        if self.version not in versions:
+            raise UserError(
+                f"unknown version {self.version!r}: choose one of {', '.join(versions)}"
+            )
+        limit = sum(map(len, self.format.scene_names(self.version)))
         if not 1 <= self.scenes <= limit:
             raise UserError(
                 f"{self.scenes} scenes: {self.version} can hold 1 to {limit}: ask for so many, "
@@ -64,16 +63,21 @@ class Settings:
             raise UserError("image size {}x{}: 32x32 is the least".format(*self.image_size))
 
     @property
+    def format(self) -> Format:
+        """The format that it is written in."""
+        return FORMATS[self.dataset]
+
+    @property
     def annotated(self) -> bool:
         """Whether the tables tell what the sensors saw."""
-        return self.version != TEST_VERSION
+        return not self.version.endswith("-test")
 
 
 @dataclass(frozen=True)
 class Keyframe:
-    """One moment of scene number ``scene``, measured by every sensor around ``timestamp_us``."""
+    """One moment of the named ``scene``, measured by every sensor around ``timestamp_us``."""
 
-    scene: int
+    scene: str
     index: int
     timestamp_us: int
 
@@ -81,21 +85,19 @@ class Keyframe:
         """Time of the sensor's measurement, microseconds."""
         return self.timestamp_us + sensor.delay_us
 
-    def time(self, sensor: Sensor = LIDAR) -> float:
-        """Time of the sensor's measurement in the scene, seconds."""
-        return (self.index * INTERVAL_US + sensor.delay_us) / 1e6
+    def time(self, sensor: Sensor | None = None) -> float:
+        """Time of the sensor's measurement in the scene, by default the LiDAR's, seconds."""
+        return (self.index * INTERVAL_US + (sensor.delay_us if sensor else 0)) / 1e6
 
     def filename(self, sensor: Sensor) -> str:
         """Path of the sensor's file below the dataset's root."""
-        suffix = "jpg" if sensor.modality == "camera" else "pcd.bin"
-        return (
-            f"samples/{sensor.channel}/{LOG_NAME}__{sensor.channel}__{self.stamp(sensor)}.{suffix}"
-        )
+        name = f"{LOG_NAME}__{sensor.channel}__{self.stamp(sensor)}.{sensor.suffix}"
+        return f"samples/{sensor.channel}/{name}"
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A named scene with its world and keyframes; ``number`` is the one in its name."""
+    """A named scene with its world and keyframes; ``number`` is what it is drawn from."""
 
     number: int
     name: str
@@ -108,30 +110,30 @@ def plan_scenes(settings: Settings) -> list[Scene]:
 
     A scene does not depend on how many others there are, nor on the version.
     """
-    main, held_out = SPLITS[settings.version]
+    main, held_out = settings.format.scene_names(settings.version)
     count = settings.scenes
     val = min(max(round(count / 5), int(count > 1)), len(held_out))
     names = [*main[: count - val], *held_out[:val]]
-    return [plan_scene(settings, int(name.removeprefix("scene-"))) for name in names]
+    return [plan_scene(settings, name) for name in names]
 
 
-def plan_scene(settings: Settings, number: int) -> Scene:
-    """Lay out the scene that has a number in its name."""
-    name = f"scene-{number:04d}"
-    is_val = name in SPLITS[settings.version][1]
+def plan_scene(settings: Settings, name: str) -> Scene:
+    """Lay out one scene."""
+    number = settings.format.scene_numbers()[name]
+    is_val = name in settings.format.scene_names(settings.version)[1]
     count = settings.val_samples_per_scene if is_val else settings.samples_per_scene
     start = EPOCH_US + number * SCENE_SPACING_US
     return Scene(
         number,
         name,
-        build_world(settings.seed, number, count * INTERVAL_US / 1e6),
-        tuple(Keyframe(number, i, start + i * INTERVAL_US) for i in range(count)),
+        build_world(settings.seed, number, count * INTERVAL_US / 1e6, settings.format.lanes),
+        tuple(Keyframe(name, i, start + i * INTERVAL_US) for i in range(count)),
     )
 
 
 def estimated_bytes(settings: Settings, keyframes: int) -> float:
     """About how much a number of keyframes takes up on disk."""
-    pixels = len(CAMERAS) * settings.image_size[0] * settings.image_size[1]
+    pixels = len(settings.format.cameras) * settings.image_size[0] * settings.image_size[1]
     return keyframes * (BYTES_PER_KEYFRAME + pixels * BYTES_PER_PIXEL)
 
 

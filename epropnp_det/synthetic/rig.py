@@ -11,7 +11,7 @@ import numpy as np
 from nuscenes.utils.geometry_utils import transform_matrix
 from pyquaternion import Quaternion
 
-NATIVE_SIZE = (1600, 900)  # width, height to which the focal lengths below belong
+NATIVE_SIZE = (1600, 900)  # width, height
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class Sensor:
         rotation: unit quaternion (w, x, y, z), sensor to ego frame.
         delay_us: time of measurement after the LiDAR's, microseconds (cameras fire earlier).
         focal, centre: focal length and principal point (x, y) in native pixels; cameras only.
+        native_size: (width, height) of the images to which these belong.
+        suffix: of its files.
     """
 
     channel: str
@@ -32,6 +34,8 @@ class Sensor:
     delay_us: int = 0
     focal: float | None = None
     centre: tuple[float, float] | None = None
+    native_size: tuple[int, int] = NATIVE_SIZE
+    suffix: str = "jpg"
 
     @property
     def modality(self) -> str:
@@ -49,13 +53,18 @@ class Sensor:
         ratio adds or removes are shared by top and bottom.
         """
         width, height = image_size
-        scale = width / NATIVE_SIZE[0]
-        shift = (height - scale * NATIVE_SIZE[1]) / 2
+        scale = width / self.native_size[0]
+        shift = (height - scale * self.native_size[1]) / 2
         focal, (cx, cy) = scale * self.focal, self.centre
         return np.array([[focal, 0, scale * cx], [0, focal, scale * cy + shift], [0, 0, 1]])
 
 
-LIDAR = Sensor("LIDAR_TOP", (0.9437, 0.0, 1.8402), (0.7078, -0.0065, 0.0106, -0.7063))
+LIDAR = Sensor(
+    "LIDAR_TOP",
+    (0.9437, 0.0, 1.8402),
+    (0.7078, -0.0065, 0.0106, -0.7063),
+    suffix="pcd.bin",
+)
 
 CAMERAS = (
     Sensor(

@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from . import people, street, vehicles
+from .animals import animal
 from .mesh import Colour, Mesh, join
 
 _PARTS = {
@@ -18,6 +19,8 @@ _PARTS = {
     "pedestrian": people.pedestrian,
     "traffic_cone": street.traffic_cone,
     "barrier": street.barrier,
+    "traffic_sign": street.traffic_sign,
+    "animal": animal,
     "building": street.building,
     "tree": street.tree,
     "lamp": street.lamp,
@@ -36,7 +39,8 @@ def shape(
     """The mesh of an object, about the centre of its box, with its front towards +x.
 
     Args:
-        name: one of the ten nuScenes detection classes, "building", "tree" or "lamp".
+        name: one of the ten nuScenes detection classes, "animal", "traffic_sign", "building",
+            "tree" or "lamp".
         size: (length, width, height) of the box, metres; the mesh touches all six of its faces.
         paint: main colour.
         accent: second colour (a cargo box, trousers, a rider's shirt).

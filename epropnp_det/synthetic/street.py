@@ -1,4 +1,4 @@
-"""What stands beside the road: traffic cones, barriers, buildings, trees and lamps; and the ground.
+"""What stands beside the road: cones, barriers, signs, buildings, trees, lamps; and the ground.
 
 Every function but ``ground`` returns the parts of an object of ``size`` (length, width, height) in
 metres that stands on z = 0 about the origin and touches all six faces of its box.
@@ -16,6 +16,7 @@ from .vehicles import CHASSIS, Size
 WHITE = (0.85, 0.85, 0.82)
 PANE = (0.06, 0.08, 0.11)
 BARK = (0.10, 0.06, 0.035)
+POST = (0.30, 0.31, 0.32)
 
 GROUND_EXTENT = 400.0  # metres of ground around the driven stretch
 MARKED = 150.0  # metres of it that have broken lines
@@ -66,6 +67,19 @@ def barrier(size: Size, paint: Colour, accent: Colour) -> Iterator[Mesh]:
     for y in (-0.4 * width, 0.4 * width):
         yield box((-length / 2, length / 2), (y - 0.05, y + 0.05), (0.0, 0.08 * height), CHASSIS)
         yield box((-0.8 * thick, 0.8 * thick), (y - 0.04, y + 0.04), (0.0, 0.7 * height), CHASSIS)
+
+
+def traffic_sign(size: Size, paint: Colour, accent: Colour) -> Iterator[Mesh]:
+    """A square plate with a rim of colour ``accent``, whose back is plain, on a post."""
+    length, width, height = size
+    back, front = -length / 2, length / 2
+    post = min(0.04, length / 4)
+    yield cone((back + post, 0.0), (post, post), (0.0, height - 0.02), POST)
+    low, inner = height - width, 0.36 * width
+    yield box((back, front - 0.01), (-width / 2, width / 2), (low, height), POST)
+    yield box((front - 0.02, front - 0.005), (-width / 2, width / 2), (low, height), accent)
+    middle = height - width / 2
+    yield box((front - 0.01, front), (-inner, inner), (middle - inner, middle + inner), paint)
 
 
 def building(size: Size, paint: Colour, accent: Colour) -> Iterator[Mesh]:

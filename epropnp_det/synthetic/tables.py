@@ -1,4 +1,4 @@
-"""The thirteen tables of a nuScenes dataset, from the planned scenes and what sensors measured."""
+"""The tables of a dataset, from the planned scenes and what sensors measured."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -6,38 +6,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from nuscenes.eval.detection.constants import ATTRIBUTE_NAMES
 from pyquaternion import Quaternion
 
-from .plan import LOG_NAME, Keyframe, Scene, Settings, token
-from .rig import SENSORS
+from .formats import Format
+from .own_tables import Table, own_tables, scene_words, visibility_token
+from .plan import Keyframe, Scene, Settings, token
+from .rig import Sensor
 from .world import Thing
-
-CATEGORIES = {
-    "car": "vehicle.car",
-    "truck": "vehicle.truck",
-    "trailer": "vehicle.trailer",
-    "bus": "vehicle.bus.rigid",
-    "construction_vehicle": "vehicle.construction",
-    "bicycle": "vehicle.bicycle",
-    "motorcycle": "vehicle.motorcycle",
-    "pedestrian": "human.pedestrian.adult",
-    "traffic_cone": "movable_object.trafficcone",
-    "barrier": "movable_object.barrier",
-}
-# Attribute of a class when it moves and when it stands.
-STATE_ATTRIBUTES = {
-    "car": ("vehicle.moving", "vehicle.parked"),
-    "truck": ("vehicle.moving", "vehicle.parked"),
-    "trailer": ("vehicle.moving", "vehicle.parked"),
-    "bus": ("vehicle.moving", "vehicle.parked"),
-    "construction_vehicle": ("vehicle.moving", "vehicle.parked"),
-    "bicycle": ("cycle.with_rider", "cycle.without_rider"),
-    "motorcycle": ("cycle.with_rider", "cycle.without_rider"),
-    "pedestrian": ("pedestrian.moving", "pedestrian.standing"),
-}
-VISIBILITY_LEVELS = {"1": "v0-40", "2": "v40-60", "3": "v60-80", "4": "v80-100"}
-MAP_FILE = "maps/blank.png"
 
 
 @dataclass(frozen=True)
@@ -46,8 +21,8 @@ class Measurement:
 
     Attributes:
         lidar_points: points of the sweep on the thing.
-        visible: pixels of the six images that show it.
-        covered: pixels of the six images that would show it if nothing stood before it.
+        visible: pixels of the images that show it.
+        covered: pixels of the images that would show it if nothing stood before it.
     """
 
     lidar_points: np.ndarray
@@ -59,13 +34,10 @@ class Measurement:
         """Indices of the things that any sensor saw."""
         return np.flatnonzero((self.lidar_points > 0) | (self.visible > 0))
 
-    def visibility(self, index: int) -> str:
-        """Visibility token: the share of the thing's pixels that nothing else hides."""
+    def visibility(self, index: int) -> int:
+        """Level from 1 to 4 of the share of the thing's pixels that nothing else hides."""
         share = self.visible[index] / max(self.covered[index], 1)
-        return str(1 + int(np.searchsorted([0.4, 0.6, 0.8], share, side="right")))
-
-
-Table = list[dict]
+        return 1 + int(np.searchsorted([0.4, 0.6, 0.8], share, side="right"))
 
 
 def build_tables(
@@ -78,64 +50,47 @@ def build_tables(
         scenes: the planned scenes.
         measurements: one entry for every keyframe.
     """
-    seed = settings.seed
-    log = token(seed, "log")
+    written_as = settings.format
     tables: dict[str, Table] = defaultdict(list)
-    tables["attribute"] = [_named(token("attribute", name), name) for name in ATTRIBUTE_NAMES]
-    tables["category"] = [_named(token("category", name), name) for name in CATEGORIES.values()]
-    tables["visibility"] = [
-        {"token": key, "level": level, "description": ""}
-        for key, level in VISIBILITY_LEVELS.items()
-    ]
-    tables["log"] = [
-        {
-            "token": log,
-            "logfile": LOG_NAME,
-            "vehicle": "simulated",
-            "date_captured": "2020-09-13",
-            "location": "synthetic",
-        }
-    ]
-    tables["map"] = [
-        {
-            "token": token(seed, "map"),
-            "category": "semantic_prior",
-            "filename": MAP_FILE,
-            "log_tokens": [log],
-        }
-    ]
-    for sensor in SENSORS:
-        tables["sensor"].append(
-            {
-                "token": token("sensor", sensor.channel),
-                "channel": sensor.channel,
-                "modality": sensor.modality,
-            }
-        )
-        is_camera = sensor.modality == "camera"
-        tables["calibrated_sensor"].append(
-            {
-                "token": token(seed, "calibration", sensor.channel),
-                "sensor_token": token("sensor", sensor.channel),
-                "translation": list(sensor.translation),
-                "rotation": Quaternion(sensor.rotation).normalised.elements.tolist(),
-                "camera_intrinsic": (
-                    sensor.intrinsic(settings.image_size).tolist() if is_camera else []
-                ),
-            }
-        )
+    tables["attribute"] = [_named("attribute", name) for name in written_as.devkit.attributes]
+    tables["category"] = [_named("category", name) for name in written_as.categories.values()]
+    for sensor in written_as.sensors:
+        _add_sensor(tables, settings, sensor)
     for scene in scenes:
-        _add_scene(tables, settings, scene, log)
+        _add_scene(tables, settings, scene)
         if settings.annotated:
-            _add_annotations(tables, seed, scene, measurements)
-    return {"instance": [], "sample_annotation": [], **tables}
+            _add_annotations(tables, settings, scene, measurements)
+    own = own_tables(settings.dataset, settings.seed, scenes)
+    return {"instance": [], "sample_annotation": [], **tables, **own}
 
 
-def _named(key: str, name: str) -> dict:
-    return {"token": key, "name": name, "description": ""}
+def _add_sensor(tables: dict[str, Table], settings: Settings, sensor: Sensor) -> None:
+    tables["sensor"].append(
+        {
+            "token": token("sensor", sensor.channel),
+            "channel": sensor.channel,
+            "modality": sensor.modality,
+        }
+    )
+    is_camera = sensor.modality == "camera"
+    tables["calibrated_sensor"].append(
+        {
+            "token": token(settings.seed, "calibration", sensor.channel),
+            "sensor_token": token("sensor", sensor.channel),
+            "translation": list(sensor.translation),
+            "rotation": Quaternion(sensor.rotation).normalised.elements.tolist(),
+            "camera_intrinsic": (
+                sensor.intrinsic(settings.image_size).tolist() if is_camera else []
+            ),
+        }
+    )
 
 
-def _add_scene(tables: dict[str, Table], settings: Settings, scene: Scene, log: str) -> None:
+def _named(kind: str, name: str) -> dict:
+    return {"token": token(kind, name), "name": name, "description": ""}
+
+
+def _add_scene(tables: dict[str, Table], settings: Settings, scene: Scene) -> None:
     seed = settings.seed
     samples = [
         {
@@ -146,18 +101,19 @@ def _add_scene(tables: dict[str, Table], settings: Settings, scene: Scene, log: 
         for keyframe in scene.keyframes
     ]
     tables["sample"] += _chain(samples)
+    words = scene_words(settings.dataset, seed)
     tables["scene"].append(
         {
             "token": token(seed, "scene", scene.number),
-            "log_token": log,
+            "log_token": words["log_token"],
             "nbr_samples": len(samples),
             "first_sample_token": samples[0]["token"],
             "last_sample_token": samples[-1]["token"],
             "name": scene.name,
-            "description": "synthetic: traffic on a straight street",
+            "description": words["description"],
         }
     )
-    for sensor in SENSORS:
+    for sensor in settings.format.sensors:
         width, height = settings.image_size if sensor.modality == "camera" else (0, 0)
         records = []
         for keyframe, sample in zip(scene.keyframes, samples, strict=True):
@@ -190,10 +146,11 @@ def _add_scene(tables: dict[str, Table], settings: Settings, scene: Scene, log: 
 
 def _add_annotations(
     tables: dict[str, Table],
-    seed: int,
+    settings: Settings,
     scene: Scene,
     measurements: Mapping[Keyframe, Measurement],
 ) -> None:
+    seed, written_as = settings.seed, settings.format
     tracks: dict[int, Table] = defaultdict(list)
     for keyframe in scene.keyframes:
         measurement = measurements[keyframe]
@@ -206,8 +163,12 @@ def _add_annotations(
                     "token": token(seed, "annotation", scene.number, keyframe.index, index),
                     "sample_token": token(seed, "sample", scene.number, keyframe.index),
                     "instance_token": token(seed, "instance", scene.number, index),
-                    "visibility_token": measurement.visibility(index),
-                    "attribute_tokens": [token("attribute", name) for name in _attributes(thing)],
+                    "visibility_token": visibility_token(
+                        settings.dataset, measurement.visibility(index)
+                    ),
+                    "attribute_tokens": [
+                        token("attribute", name) for name in _attributes(thing, written_as)
+                    ],
                     "translation": box.pose[:3, 3].tolist(),
                     "size": [width, length, height],
                     "rotation": Quaternion(matrix=box.pose).elements.tolist(),
@@ -216,7 +177,7 @@ def _add_annotations(
                 }
             )
     for index, track in sorted(tracks.items()):
-        category = CATEGORIES[scene.world.things[index].name]
+        category = written_as.categories[scene.world.things[index].name]
         tables["instance"].append(
             {
                 "token": token(seed, "instance", scene.number, index),
@@ -229,10 +190,10 @@ def _add_annotations(
         tables["sample_annotation"] += _chain(track)
 
 
-def _attributes(thing: Thing) -> tuple[str, ...]:
-    if thing.name not in STATE_ATTRIBUTES:
+def _attributes(thing: Thing, written_as: Format) -> tuple[str, ...]:
+    if thing.name not in written_as.attributes:
         return ()
-    moving, standing = STATE_ATTRIBUTES[thing.name]
+    moving, standing = written_as.attributes[thing.name]
     return (moving,) if thing.moving else (standing,)
 
 

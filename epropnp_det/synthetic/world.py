@@ -6,7 +6,7 @@ Headings and yaws are counter-clockwise from global x.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,12 @@ SIZE_STATISTICS = {
     "pedestrian": ((0.73, 1.77, 0.67), (0.19, 0.19, 0.14)),
     "traffic_cone": ((0.41, 1.08, 0.41), (0.14, 0.27, 0.13)),
     "barrier": ((0.50, 0.99, 2.52), (0.17, 0.15, 0.62)),
+}
+
+# The same of what stands beside the road of other formats; nobody measured these.
+ROADSIDE_SIZES = {
+    "animal": ((1.20, 0.95, 0.40), (0.20, 0.12, 0.06)),
+    "traffic_sign": ((0.12, 2.60, 0.75), (0.02, 0.20, 0.08)),
 }
 
 VIEW = 50.0  # metres of road that hold objects before the first and beyond the last keyframe
@@ -59,8 +65,8 @@ class Thing:
     """An object that stands still or moves on a straight line at constant speed.
 
     Attributes:
-        name: one of the ten nuScenes detection classes, or of what lines the street (see
-            ``shapes``).
+        name: one of the ten nuScenes detection classes, of ``ROADSIDE_SIZES``, or of what lines
+            the street (see ``shapes``).
         size: annotated (l, w, h), metres.
         start: (x, y) at time zero.
         yaw: where its front points.
@@ -143,7 +149,9 @@ class World:
 
 
 @dataclass(frozen=True)
-class _Lane:
+class Lane:
+    """Objects of some kinds in a row along the road."""
+
     offset: float  # lateral position, metres, left positive
     heading: float  # direction of travel in the road's frame
     speed: tuple[float, float] | None  # range to draw from; None: keeps pace with the ego car
@@ -155,34 +163,37 @@ class _Lane:
 EGO_LANE = -2.0
 _DRIVING = ("car",) * 6 + ("truck", "bus", "motorcycle")
 _PARKED = ("car",) * 10 + ("truck", "trailer", "bus", "construction_vehicle", "bicycle", "bicycle")
-_LANES = (
-    _Lane(EGO_LANE, 0.0, None, ("car", "car", "car", "truck"), (10, 25)),
-    _Lane(-5.6, 0.0, (6, 10), _DRIVING, (8, 22)),
-    _Lane(2.0, np.pi, (5, 9), _DRIVING, (8, 20)),
-    _Lane(5.6, np.pi, (5, 9), ("car", "car", "car", "truck", "motorcycle", "bicycle"), (8, 20)),
-    _Lane(-9.6, 0.0, (0, 0), _PARKED, (1, 7)),
-    _Lane(9.6, np.pi, (0, 0), _PARKED, (1, 7)),
-    _Lane(-12.6, 0.0, (0, 0), ("barrier", "traffic_cone"), (4, 22), facing=-np.pi / 2),
-    _Lane(12.6, np.pi, (0, 0), ("traffic_cone", "barrier"), (4, 22), facing=-np.pi / 2),
-    _Lane(-14.0, 0.0, (1.0, 1.6), ("pedestrian",), (5, 18)),
-    _Lane(14.0, np.pi, (1.0, 1.6), ("pedestrian",), (5, 18)),
-    _Lane(15.2, 0.0, (0, 0), ("pedestrian",), (8, 28), facing=-np.pi / 2),
+LANES = (
+    Lane(EGO_LANE, 0.0, None, ("car", "car", "car", "truck"), (10, 25)),
+    Lane(-5.6, 0.0, (6, 10), _DRIVING, (8, 22)),
+    Lane(2.0, np.pi, (5, 9), _DRIVING, (8, 20)),
+    Lane(5.6, np.pi, (5, 9), ("car", "car", "car", "truck", "motorcycle", "bicycle"), (8, 20)),
+    Lane(-9.6, 0.0, (0, 0), _PARKED, (1, 7)),
+    Lane(9.6, np.pi, (0, 0), _PARKED, (1, 7)),
+    Lane(-12.6, 0.0, (0, 0), ("barrier", "traffic_cone"), (4, 22), facing=-np.pi / 2),
+    Lane(12.6, np.pi, (0, 0), ("traffic_cone", "barrier"), (4, 22), facing=-np.pi / 2),
+    Lane(-14.0, 0.0, (1.0, 1.6), ("pedestrian",), (5, 18)),
+    Lane(14.0, np.pi, (1.0, 1.6), ("pedestrian",), (5, 18)),
+    Lane(15.2, 0.0, (0, 0), ("pedestrian",), (8, 28), facing=-np.pi / 2),
 )
+"""The traffic on the street."""
+ROADSIDE_LANE = Lane(-15.2, 0.0, (0, 0), ("traffic_sign", "animal"), (8, 24), facing=np.pi)
+"""Signs that face the traffic, and animals, for formats that have such classes."""
 
 
-def build_world(seed: int, scene: int, duration: float) -> World:
+def build_world(seed: int, scene: int, duration: float, lanes: Sequence[Lane] = LANES) -> World:
     """Draw the world of scene number ``scene``, long enough for ``duration`` seconds of driving."""
     rng = np.random.default_rng([seed, scene])
     road = _pose(*rng.uniform(400, 1600, 2), 0.0, rng.uniform(-np.pi, np.pi))
     ego = EgoPath(road, EGO_LANE, rng.uniform(6, 9))
     weather = Weather(rng.uniform(-np.pi, np.pi), rng.uniform(0.6, 1.1), rng.uniform(2, 5))
-    things = [thing for lane in _LANES for thing in _fill(lane, ego, duration, rng)]
+    things = [thing for lane in lanes for thing in _fill(lane, ego, duration, rng)]
     length = ego.speed * duration
     backdrop = [thing for side in (-1, 1) for thing in _line(side, road, length, rng)]
     return World(road, ego, tuple(things), tuple(backdrop), length, weather)
 
 
-def _fill(lane: _Lane, ego: EgoPath, duration: float, rng: np.random.Generator) -> Iterator[Thing]:
+def _fill(lane: Lane, ego: EgoPath, duration: float, rng: np.random.Generator) -> Iterator[Thing]:
     """Put objects one behind another on a lane; no two overlap since they share one velocity."""
     speed = ego.speed if lane.speed is None else rng.uniform(*lane.speed)
     along = np.cos(lane.heading) * speed
@@ -243,7 +254,7 @@ def _place(
 
 
 def _draw_size(name: str, rng: np.random.Generator) -> tuple[float, float, float]:
-    mean, std = map(np.array, SIZE_STATISTICS[name])
+    mean, std = map(np.array, (SIZE_STATISTICS | ROADSIDE_SIZES)[name])
     length, height, width = mean + std * np.clip(rng.standard_normal(3), -1.5, 1.5)
     return length, width, height
 

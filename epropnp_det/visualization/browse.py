@@ -15,7 +15,9 @@ from ..command_line import check_output_folder
 from ..datasets.image_folders import image_folders
 from ..datasets.info_file import read_info_file
 from ..datasets.levelling import turn_image
-from ..datasets.nuscenes_names import CAMERAS, CLASSES, LIDAR, LIDAR_FEATURES
+from ..datasets.nuscenes_names import CAMERAS, LIDAR
+from ..datasets.point_files import read_points
+from ..datasets.rig import NUSCENES, Rig
 from ..datasets.transforms import LoadCameraLidarPoints
 from ..errors import UserError
 from .boxes import BoxSet
@@ -51,7 +53,8 @@ def browse(
         UserError: the info file, the root or a file of sensor data is missing or broken, the info
             file is of other data, there is no keyframe ``start``, or the folder cannot be written.
     """
-    frames = read_info_file(str(info_file))["data_list"]
+    content = read_info_file(str(info_file))
+    frames, rig = content["data_list"], Rig.of_metainfo(content["metainfo"])
     if not all("ego2global" in frame and frame.get("images") for frame in frames):
         raise UserError(f"info file {info_file} is not of nuScenes data: name another")
     _check_root(root)
@@ -63,7 +66,7 @@ def browse(
     for index, frame in enumerate(tqdm(frames[start:stop], unit="keyframe"), start):
         path = Path(out_dir, f"{index:05d}_{frame['token']}.png")
         if overwrite or not path.exists():
-            save_keyframe(path, frame, root, Path(info_file).parent, all_boxes)
+            save_keyframe(path, frame, root, Path(info_file).parent, all_boxes, rig)
             drawn += 1
     return drawn
 
@@ -92,6 +95,7 @@ def save_keyframe(
     root: str | Path,
     info_dir: str | Path = ".",
     all_boxes: bool = False,
+    rig: Rig = NUSCENES,
 ) -> None:
     """Draw one keyframe: its images with true boxes and LiDAR points, and everything from above.
 
@@ -105,6 +109,7 @@ def save_keyframe(
         root: dataroot.
         info_dir: folder of the info file, beside which images may be, too.
         all_boxes: draw also the boxes without points.
+        rig: dataset that the info file was made from.
 
     Raises:
         UserError: a file of sensor data is missing or broken.
@@ -114,16 +119,18 @@ def save_keyframe(
     lidar_path, points = None, None
     if "lidar_path" in lidar:
         lidar_path = Path(root, "samples", LIDAR, lidar["lidar_path"])
+        if Path(lidar["lidar_path"]).parent.name:  # not that of nuScenes' folder
+            lidar_path = Path(root, lidar["lidar_path"])
         with readable(lidar_path):
-            points = np.fromfile(lidar_path, np.float32).reshape(-1, LIDAR_FEATURES)[:, :3]
+            points = read_points(lidar_path.read_bytes(), lidar_path)
         points = points @ lidar_to_ego[:3, :3].T + lidar_to_ego[:3, 3]
-    truth = lidar_boxes(frame["instances"], all_boxes).transformed(lidar_to_ego)
+    truth = lidar_boxes(frame["instances"], all_boxes, rig).transformed(lidar_to_ego)
 
     usual = {name: str(Path(root, "samples", name)) for name in CAMERAS} | {"img": str(root)}
     folders = image_folders([frame], usual, (str(root), str(info_dir)))
     cameras = {}
     for channel, camera in frame["images"].items():
-        boxes = camera_boxes(frame.get("cam_instances", {}).get(channel, ()), all_boxes)
+        boxes = camera_boxes(frame.get("cam_instances", {}).get(channel, ()), all_boxes, rig)
         delay = 1e3 * (camera["timestamp"] - frame["timestamp"])
         title = f"{channel}, {delay:+.0f} ms, {len(boxes)} boxes"
         image = read_image(Path(folders[channel], camera["img_path"]))
@@ -135,35 +142,38 @@ def save_keyframe(
         cameras,
         truth,  # in the colours of their classes, which predictions have elsewhere
         points=points,
+        classes=rig.classes,
         title=f"{frame['token'][:8]}, {time:%Y-%m-%d %H:%M:%S} UTC",
     )
     save_figure(surround_page(scene, dpi=1.5 * DPI), path)
 
 
-def camera_boxes(instances: Sequence[dict], all_boxes: bool = False) -> BoxSet:
+def camera_boxes(instances: Sequence[dict], all_boxes: bool = False, rig: Rig = NUSCENES) -> BoxSet:
     """Boxes of ``cam_instances`` of one camera, camera frame.
 
     Args:
-        instances: of which those of the ten classes are taken.
+        instances: of which those of the detected classes are taken.
         all_boxes: also those that hold no LiDAR or radar point.
+        rig: dataset of the labels.
     """
     kept = _kept(instances, all_boxes)
-    return BoxSet.from_camera([item["bbox_3d"] for item in kept], _names(kept))
+    return BoxSet.from_camera([item["bbox_3d"] for item in kept], _names(kept, rig))
 
 
-def lidar_boxes(instances: Sequence[dict], all_boxes: bool = False) -> BoxSet:
+def lidar_boxes(instances: Sequence[dict], all_boxes: bool = False, rig: Rig = NUSCENES) -> BoxSet:
     """Boxes of ``instances``, LiDAR frame.
 
     Args:
-        instances: of which those of the ten classes are taken.
+        instances: of which those of the detected classes are taken.
         all_boxes: also those that hold no LiDAR or radar point.
+        rig: dataset of the labels.
     """
     kept = _kept(instances, all_boxes)
     boxes = [
         Box([x, y, z], [width, length, height], Quaternion(axis=[0, 0, 1], radians=yaw))
         for x, y, z, length, width, height, yaw in (item["bbox_3d"] for item in kept)
     ]
-    return BoxSet.from_devkit(boxes, _names(kept))
+    return BoxSet.from_devkit(boxes, _names(kept, rig))
 
 
 def _kept(instances: Sequence[dict], all_boxes: bool) -> list[dict]:
@@ -174,8 +184,8 @@ def _kept(instances: Sequence[dict], all_boxes: bool) -> list[dict]:
     ]
 
 
-def _names(instances: Sequence[dict]) -> list[str]:
-    return [CLASSES[item["bbox_label_3d"]] for item in instances]
+def _names(instances: Sequence[dict], rig: Rig) -> list[str]:
+    return [rig.classes[item["bbox_label_3d"]] for item in instances]
 
 
 def _camera_scene(

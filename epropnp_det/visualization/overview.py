@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 from nuscenes import NuScenes
-from nuscenes.eval.detection.utils import category_to_detection_name
 from nuscenes.utils.data_classes import Box
 from pyquaternion import Quaternion
 
 from ..datasets.nuscenes_info import SensorPose, cameras_of
-from ..datasets.nuscenes_names import LIDAR
+from ..devkits import devkit_of
 from .boxes import BoxSet
 from .sensor_files import read_image
 from .style import DPI, save_figure
@@ -74,23 +73,25 @@ def sample_surround(
             found and found.transformed(camera.global2sensor),
             truth.transformed(camera.global2sensor),
         )
-    reference = sample["data"].get(LIDAR) or sample["data"][next(iter(cameras))]
+    lidar = devkit_of(nusc).lidar
+    reference = sample["data"].get(lidar) or sample["data"][next(iter(cameras))]
     to_ego = np.linalg.inv(SensorPose.of(nusc, reference).ego2global)
     count = f"{len(truth)} true boxes"
     return Surround(
         cameras,
         found and found.transformed(to_ego),
         truth.transformed(to_ego),
+        classes=devkit_of(nusc).classes,
         title=title or (count if found is None else f"{len(found)} predictions, {count}"),
     )
 
 
 def ground_truth(nusc: NuScenes, sample: dict) -> BoxSet:
-    """A sample's true boxes of the ten classes that hold a LiDAR or radar point, global frame."""
-    boxes, names = [], []
+    """A sample's true boxes of the devkit's classes that hold a point, global frame."""
+    devkit, boxes, names = devkit_of(nusc), [], []
     for key in sample["anns"]:
         annotation = nusc.get("sample_annotation", key)
-        name = category_to_detection_name(annotation["category_name"])
+        name = devkit.class_of(annotation["category_name"])
         if name and annotation["num_lidar_pts"] + annotation["num_radar_pts"]:
             boxes.append(nusc.get_box(key))
             names.append(name)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from ..datasets.nuscenes_names import CLASSES
 from .bev import LEVEL_CAMERA, FieldOfView, Window, draw_bev
 from .boxes import BoxSet
 from .correspondences import LARGEST, Correspondences, draw_correspondences
@@ -16,7 +17,7 @@ from .heat_map import add_heat_bar, draw_heat_map
 from .image import draw_boxes_on_image, draw_image
 from .polar import draw_yaw_density
 from .posterior import PoseSamples
-from .style import PAGE, PALETTE, add_legend, colour_of, new_page, place_axes, set_title
+from .style import PAGE, add_legend, colour_of, new_page, place_axes, set_title
 
 WINDOW = Window(ahead=50.0, behind=4.0, side=27.0)
 POLAR_PLOTS = 6
@@ -32,6 +33,7 @@ def detection_page(
     predictions: BoxSet | None = None,
     ground_truth: BoxSet | None = None,
     samples: PoseSamples | None = None,
+    classes: Sequence[str] = CLASSES,
 ) -> Figure:
     """An image with its boxes, and beside it the view from above.
 
@@ -44,6 +46,7 @@ def detection_page(
         predictions: boxes in the camera frame, best first.
         ground_truth: boxes in the camera frame.
         samples: pose samples of the predictions, camera frame.
+        classes: those of the legend.
     """
     numbered = _numbered(predictions) if samples is not None else []
     aspects = image.shape[1] / image.shape[0], WINDOW.aspect
@@ -74,7 +77,7 @@ def detection_page(
         draw_yaw_density(polar, samples.yaw[i], samples.weight[i], colour_of(predictions.names[i]))
         set_title(polar, f"{place + 1} {_SHORT.get(predictions.names[i], predictions.names[i])}")
     # All classes, so that pictures of a video have one legend.
-    add_legend(figure, PALETTE, truth=ground_truth is not None)
+    add_legend(figure, classes, truth=ground_truth is not None)
     return figure
 
 

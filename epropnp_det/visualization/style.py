@@ -36,6 +36,10 @@ PALETTE = {
     "pedestrian": "#4d8dff",
     "traffic_cone": "#b39ddb",
     "barrier": "#b0bec5",
+    # Of relatives of nuScenes.
+    "other_vehicle": "#ffea00",
+    "animal": "#a1887f",
+    "traffic_sign": "#26c6da",
 }
 GROUND_TRUTH = "#00e676"
 # A dark rim keeps bright lines crisp on a bright background.
@@ -45,7 +49,7 @@ HALO = patheffects.withStroke(linewidth=1.2, foreground="white", alpha=0.8)
 
 
 def colour_of(name: str) -> str:
-    """The colour of a class; grey for one that nuScenes does not have."""
+    """The colour of a class; grey for one that neither nuScenes nor a relative has."""
     return PALETTE.get(name, FAINT)
 
 
@@ -94,7 +98,7 @@ def add_legend(figure: Figure, names: Iterable[str], truth: bool = False) -> Non
             for name, colour in lines.items()
         ],
         loc="lower center" if figure.get_layout_engine() is None else "outside lower center",
-        ncols=11,
+        ncols=13,
         fontsize=TEXT,
         frameon=False,
         handlelength=1.0,

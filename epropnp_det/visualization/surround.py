@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from ..datasets.nuscenes_names import CLASSES
 from .bev import FieldOfView, Window, draw_bev
 from .boxes import BoxSet
 from .depth import add_depth_bar, draw_points_on_image
 from .image import draw_boxes_on_image
-from .style import DPI, PALETTE, add_legend, new_page, set_title
+from .style import DPI, add_legend, new_page, set_title
 
 # Left and right are where they are from above.
 LAYOUT = (
@@ -54,6 +55,7 @@ class Surround:
         predictions, ground_truth: boxes in the ego frame.
         points: (P, 3) LiDAR points in the ego frame.
         title: above the view from above.
+        classes: those of the legend.
     """
 
     cameras: dict[str, CameraScene]
@@ -61,20 +63,25 @@ class Surround:
     ground_truth: BoxSet | None = None
     points: np.ndarray | None = None
     title: str = ""
+    classes: Sequence[str] = CLASSES
 
 
-def layout(channels: Sequence[str]) -> list[list[str | None]]:
+def layout(cameras: Mapping[str, np.ndarray]) -> list[list[str | None]]:
     """Rows of two images: nuScenes' cameras in their places, others in those that are left.
 
+    Others are sorted by where they look: those ahead first, and of two the left one.
+
     Args:
-        channels: names of the cameras.
+        cameras: by name, the (4, 4) pose of each in the ego frame.
 
     Returns:
         Names by row and column; None where there is no image. No row is empty.
     """
-    places = [[name if name in channels else None for name in row] for row in LAYOUT]
+    places = [[name if name in cameras else None for name in row] for row in LAYOUT]
     known = {name for row in LAYOUT for name in row}
-    others = [name for name in channels if name not in known]
+    others = sorted(
+        (name for name in cameras if name not in known), key=lambda name: _place(cameras[name])
+    )
     for row in places:
         for column, name in enumerate(row):
             if name is None and others:
@@ -82,6 +89,12 @@ def layout(channels: Sequence[str]) -> list[list[str | None]]:
     while others:
         places.append([others.pop(0), others.pop(0) if others else None])
     return [row for row in places if any(row)]
+
+
+def _place(camera_to_ego: np.ndarray) -> tuple[float, float]:
+    """What a camera is sorted by: how far it looks back, in steps, and to the right."""
+    forward, left = camera_to_ego[:2, 2]
+    return -round(2 * forward), -left
 
 
 def surround_page(scene: Surround, dpi: float = DPI) -> Figure:
@@ -92,7 +105,7 @@ def surround_page(scene: Surround, dpi: float = DPI) -> Figure:
         dpi: dots an inch of a page that is 8 inches wide; 200 give 1600 x 900 pixels.
     """
     figure = new_page(dpi=dpi)
-    rows = layout(list(scene.cameras))
+    rows = layout({name: camera.camera_to_ego for name, camera in scene.cameras.items()})
     grid = figure.add_gridspec(len(rows), 3, width_ratios=(1, 1, 1.18))
     axes, with_points = [], False
     for row, channels in enumerate(rows):
@@ -120,6 +133,6 @@ def surround_page(scene: Surround, dpi: float = DPI) -> Figure:
     draw_bev(ax, scene.predictions, scene.ground_truth, views, WINDOW, scene.points)
     set_title(ax, scene.title)
     # All classes, so that the frames of a video have one legend.
-    names = PALETTE if scene.predictions is not None else ()
+    names = scene.classes if scene.predictions is not None else ()
     add_legend(figure, names, truth=scene.ground_truth is not None)
     return figure

@@ -141,7 +141,7 @@ def sample_pages(
             samples = PoseSamples.from_poses(
                 found.pose_samples.numpy(), found.pose_log_weights.numpy()
             )
-    yield "", detection_page(image, own_cam2img, boxes, truth, samples)
+    yield "", detection_page(image, own_cam2img, boxes, truth, samples, classes)
     if found is not None and "x2d" in found and len(found):
         points = _correspondences(found[:MAX_EXPLAINED], to_image, sample.get("num_heads", 1))
         yield "correspondences", correspondence_page(image, points)

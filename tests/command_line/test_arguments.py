@@ -14,7 +14,7 @@ from epropnp_det.command_line import (
     positive,
     score,
 )
-from epropnp_det.datasets.nuscenes_tables import SPLITS
+from epropnp_det.devkits import splits_of
 
 
 @pytest.fixture
@@ -62,7 +62,9 @@ def test_options_are_left_for_the_config_to_read():
 
 
 def test_versions_are_those_with_splits():
-    assert set(NUSCENES_VERSIONS) == set(SPLITS)
+    assert all(splits_of(version) for version in NUSCENES_VERSIONS)
+    assert splits_of("v1.2-test") == {"test": "test"}
+    assert splits_of("v1.0") == splits_of("v1.0-mini2") == {}
 
 
 def test_nothing_heavy_is_imported():

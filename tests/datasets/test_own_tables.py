@@ -159,8 +159,8 @@ def test_every_class_can_be_meant(fake_root, edit, label):
     ("own", "said"),
     [
         (["parked", "loading"], "has the attributes vehicle.parked, vehicle.loading, and nuScenes"),
-        (["loading"], "has the attribute vehicle.loading, which nuScenes' detection does not know"),
-        (["nowhere"], "has the attribute nowhere, which nuScenes' detection does not know"),
+        (["loading"], "has the attribute vehicle.loading, which the detection of nuScenes does"),
+        (["nowhere"], "has the attribute nowhere, which the detection of nuScenes does not know"),
     ],
 )
 def test_attributes_that_the_devkit_refuses(fake_root, edit, own, said):

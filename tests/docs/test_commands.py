@@ -41,6 +41,11 @@ RUN_BY = {
     "make test": {"": ".ci/run::make test"},
     "make lint": {"": ".ci/run::make lint"},
     "make docs": {"": "tests/docs/test_build.py::test_docs_build_without_warnings"},
+    "make package": {"": ".ci/run::make package"},
+    "pip install": {
+        "": "tests/packaging/conftest.py::installed",
+        "--no-build-isolation": "tools/install.py::--no-build-isolation",
+    },
     "pytest": {"": "Makefile::-m pytest -q", "-q": "Makefile::-m pytest -q"},
     "torchrun": {
         "": DEMO + "test_two_processes_train_and_test_like_one",
@@ -54,10 +59,15 @@ RUN_BY = {
         "--val-samples-per-scene": "tools/demo.py::--val-samples-per-scene",
         "--seed": "tools/demo.py::--seed",
     },
-    "tools/create_data.py": dict.fromkeys(
-        ("", "--root", "--version", "--workers"),
-        "tests/datasets/test_nuscenes_prepare.py::test_command_line",
-    ),
+    "tools/create_data.py": {
+        **dict.fromkeys(
+            ("", "--root", "--version", "--workers"),
+            "tests/datasets/test_nuscenes_prepare.py::test_command_line",
+        ),
+        **dict.fromkeys(
+            ("--rig", "--info-prefix"), "tests/truckscenes/test_data.py::test_command_line"
+        ),
+    },
     "tools/check_data.py": {"": "tests/tools/test_check_data.py::test_own_data"},
     "tools/browse_dataset.py": dict.fromkeys(
         ("", "--root", "--split", "--out", "--num"),
@@ -91,6 +101,7 @@ RUN_BY = {
         "--out": SUBMISSION + "test_trial_on_mini",
         "--tta": SUBMISSION + "test_submission_of_the_test_split_with_flip_testing",
     },
+    "tools/download_checkpoint.py": {"": "tests/tools/test_checkpoint_tools.py::test_conversion"},
     "tools/convert_checkpoint.py": dict.fromkeys(
         ("", "--model"), "tests/tools/test_checkpoint_tools.py::test_conversion"
     ),
@@ -113,7 +124,10 @@ RUN_BY = {
 
 @dataclass(frozen=True)
 class Command:
-    """A line of a shell block, without variables that are set for it."""
+    """A line of a shell block, without variables that are set for it.
+
+    `python -m epropnp_det TOOL` stands there as the tool's script.
+    """
 
     page: str
     words: tuple[str, ...]
@@ -133,6 +147,8 @@ class Command:
         words = self.words
         if words[0] == "make":
             return [(f"make {target}", "") for target in words[1:]]
+        if words[:2] == ("pip", "install"):
+            return [("pip install", option) for option in ("", *_options(words[2:]))]
         if words[:3] == ("python", "-m", "pytest"):
             return [("pytest", option) for option in ("", *_options(words[3:]))]
         assert self.script is not None, f"{self}: no script and no make target"
@@ -164,6 +180,8 @@ def commands() -> list[Command]:
             words = shlex.split(line, comments=True)
             while words and re.match(r"[A-Z_]+=", words[0]):
                 words = words[1:]
+            if words[:3] == ["python", "-m", "epropnp_det"]:
+                words[1:4] = [f"tools/{words[3]}.py"]
             if words and words[0] not in BUILT_IN:
                 found.append(Command(page, tuple(words)))
     return found

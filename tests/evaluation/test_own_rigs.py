@@ -180,7 +180,7 @@ def test_categories_of_ones_own(tiny_root, edit, edit_infos):
     ("own", "said"),
     [
         (["vehicle.parked", "vehicle.moving"], "has the attributes vehicle.parked, vehicle.moving"),
-        (["vehicle.loading"], "has the attribute vehicle.loading, which nuScenes' detection does"),
+        (["vehicle.loading"], "has the attribute vehicle.loading, which the detection of nuScenes"),
     ],
 )
 def test_attributes_that_the_devkit_refuses(tiny_root, edit, own, said):

@@ -3,18 +3,18 @@ import pytest
 
 from epropnp_det.synthetic.palette import PALETTES, draw_colours
 from epropnp_det.synthetic.shapes import shape
-from epropnp_det.synthetic.world import SIZE_STATISTICS
+from epropnp_det.synthetic.world import ROADSIDE_SIZES, SIZE_STATISTICS
 
 PAINT, ACCENT = (0.5, 0.1, 0.2), (0.1, 0.3, 0.6)
 BACKDROP_SIZES = {"building": (12.0, 18.0, 14.0), "tree": (3.0, 3.0, 7.0), "lamp": (1.8, 0.24, 7.0)}
-HEADED = sorted(set(SIZE_STATISTICS) - {"traffic_cone", "barrier"})
+HEADED = sorted({*SIZE_STATISTICS, *ROADSIDE_SIZES} - {"traffic_cone", "barrier"})
 
 
 def sizes(name):
     """Mean (l, w, h) of a class and all its corners that can be drawn."""
     if name in BACKDROP_SIZES:
         return [BACKDROP_SIZES[name]]
-    mean, std = map(np.array, SIZE_STATISTICS[name])
+    mean, std = map(np.array, (SIZE_STATISTICS | ROADSIDE_SIZES)[name])
     signs = [np.zeros(3), *np.array(np.meshgrid(*[(-1.5, 1.5)] * 3)).reshape(3, -1).T]
     return [tuple((mean + sign * std)[[0, 2, 1]]) for sign in signs]
 

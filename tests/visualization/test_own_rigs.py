@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from matplotlib.image import imread
 from nuscenes import NuScenes
@@ -29,7 +30,19 @@ SIX = [name for row in LAYOUT for name in row]
     ],
 )
 def test_layout(channels, rows):
-    assert layout(channels) == rows
+    ahead = np.array([[0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1.0]])
+    assert layout(dict.fromkeys(channels, ahead)) == rows
+
+
+def test_layout_by_where_cameras_look():
+    def at(degrees: float) -> np.ndarray:
+        pose = np.eye(4)
+        angle = np.deg2rad(degrees)
+        pose[:3, 2] = np.cos(angle), np.sin(angle), 0.0
+        return pose
+
+    cameras = {"a": at(-140), "b": at(20), "c": at(140), "d": at(-20), "e": at(0)}
+    assert layout(cameras) == [["b", "e"], ["d", "c"], ["a", None]]
 
 
 @pytest.fixture

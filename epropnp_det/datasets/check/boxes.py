@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from nuscenes.eval.detection.constants import DETECTION_NAMES
-from nuscenes.eval.detection.utils import detection_name_to_rel_attributes
 from tqdm import tqdm
 
 from ..box_projection import box_corners, project_boxes
-from ..nuscenes_names import ATTRIBUTES, NO_ATTRIBUTE
 from .findings import Finding, Kind, listed, marked
 from .frames import camera_fault
 from .listing import Listing
@@ -42,7 +39,8 @@ MOST_DISAGREE = Kind(
     "cameras level that are tilted far",
 )
 NO_ATTRIBUTE_NUMBER = Kind(
-    "boxes with an attribute number out of range", f"write 0 to 7, or {NO_ATTRIBUTE} for none"
+    "boxes with an attribute number out of range",
+    "write the place in the list of attributes (of nuScenes, 0 to 7), or their number for none",
 )
 NOTHING_KEPT = Kind(
     "boxes that are all left out for a lack of points",
@@ -163,10 +161,10 @@ def _attribute_findings(listing: Listing, complete: np.ndarray) -> Iterator[Find
     if "attr_label" not in listing.objects.fields:
         return
     name, attribute = listing.object_name, listing.objects.fields["attr_label"][:, 0]
-    numbered = np.isin(attribute, np.arange(NO_ATTRIBUTE + 1))
+    numbered = np.isin(attribute, np.arange(listing.rig.no_attribute + 1))
     yield from marked(NO_ATTRIBUTE_NUMBER, complete & ~numbered, name)
-    unfit = complete & numbered & ~_fitting(listing, attribute)
-    yield from marked(UNFIT, unfit, lambda i: f"{ATTRIBUTES[int(attribute[i])]} of {name(i)}")
+    unfit, known = complete & numbered & ~_fitting(listing, attribute), listing.rig.attributes
+    yield from marked(UNFIT, unfit, lambda i: f"{known[int(attribute[i])]} of {name(i)}")
 
 
 def _agreement(
@@ -234,11 +232,14 @@ def _iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def _fitting(listing: Listing, attribute: np.ndarray) -> np.ndarray:
     """(N,) whether an attribute fits its class; those of classes of one's own do."""
-    fits = np.ones(len(attribute), bool)
+    rig, fits = listing.rig, np.ones(len(attribute), bool)
     for label, name in listing.classes.items():
-        if name in DETECTION_NAMES:
-            rel = [ATTRIBUTES.index(each) for each in detection_name_to_rel_attributes(name)]
-            fits &= (listing.objects.label != label) | np.isin(attribute, [*rel, NO_ATTRIBUTE])
+        if name in rig.classes:
+            fitting = rig.kit.fitting_attributes(name)
+            allowed = [i for i, each in enumerate(rig.attributes) if each in fitting]
+            fits &= (listing.objects.label != label) | np.isin(
+                attribute, [*allowed, rig.no_attribute]
+            )
     return fits
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from ..image_folders import image_folders
 from ..kitti_calibration import camera_offset
 from ..nuscenes_names import CAMERAS
+from ..rig import Rig
 
 _KITTI_CAMERA = "CAM2"
 # Numbers of each field of an object.
@@ -98,6 +99,7 @@ class Listing:
 
     Attributes:
         dataset: what it calls its data.
+        rig: what it was made from; nuScenes' where it does not tell.
         frames: number of frames.
         images: all images.
         objects: their objects.
@@ -107,6 +109,7 @@ class Listing:
     """
 
     dataset: str
+    rig: Rig
     frames: int
     images: Sequence[ListedImage]
     objects: Objects
@@ -158,6 +161,7 @@ def read_listing(content: dict, info_file: str | Path, root: str | Path) -> List
             lists.append((entry, objects or ()))
     return Listing(
         dataset=str(metainfo.get("dataset", "own data")),
+        rig=Rig.of_metainfo(metainfo),
         frames=len(frames),
         images=images,
         objects=_objects(lists, kitti),

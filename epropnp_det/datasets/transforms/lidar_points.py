@@ -8,6 +8,7 @@ from mmengine.fileio import get
 
 from ...errors import UserError
 from ..nuscenes_names import LIDAR_FEATURES
+from ..point_files import read_points
 from .pixel_map import points_in_image
 
 
@@ -20,7 +21,7 @@ class LoadCameraLidarPoints(BaseTransform):
     stand anywhere behind the image loader: it heeds the crops, resizes and flips before it.
 
     Args:
-        load_dim: Floats stored a point; the first three are x, y, z.
+        load_dim: Floats stored a point; the first three are x, y, z. PCD files tell it themselves.
         backend_args: Storage backend, as in mmdet3d's loaders.
     """
 
@@ -39,8 +40,8 @@ class LoadCameraLidarPoints(BaseTransform):
                 "the rig has no LiDAR: leave LoadCameraLidarPoints out of the pipeline, and set "
                 "model.bbox_head.auxiliary.loss_regr and .loss_depth to None."
             )
-        content = get(results["lidar_points"]["lidar_path"], backend_args=self.backend_args)
-        xyz = np.frombuffer(content, dtype=np.float32).reshape(-1, self.load_dim)[:, :3]
+        path = results["lidar_points"]["lidar_path"]
+        xyz = read_points(get(path, backend_args=self.backend_args), path, self.load_dim)
         (image,) = results["images"].values()
         lidar2cam = np.array(image["lidar2cam"])
         points = CameraPoints(xyz @ lidar2cam[:3, :3].T + lidar2cam[:3, 3])
