@@ -1,12 +1,10 @@
 """Convert a published checkpoint into one for the configs of this repository."""
 
 import argparse
-from pathlib import Path
 
 from epropnp_det.command_line import ToolParser, answering, check_file, check_output_file
+from epropnp_det.shipped import shipped_folder
 from epropnp_det.zoo.models import MODELS
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def parse_args() -> argparse.Namespace:
@@ -24,12 +22,13 @@ def convert(args: argparse.Namespace) -> None:
     check_output_file(args.target, "DST", args.source)
     from epropnp_det.zoo.convert import convert_checkpoint
 
-    done = convert_checkpoint(args.source, args.target, ROOT, args.model)
-    print(
-        f"{args.target}: {done.num_converted} tensors of {done.model.name}, for {done.model.config}"
-    )
+    done = convert_checkpoint(args.source, args.target, shipped_folder(), args.model)
     if done.dropped:
         print("left out, since the network does not use them:", *done.dropped)
+    print(
+        f"{args.target}: {done.num_converted} tensors of {done.model.name}, for "
+        f"{done.model.config}, from a file with the SHA-256 {done.source_sha256}"
+    )
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Download a published checkpoint or a pretrained backbone, and verify it."""
+"""Download a pretrained backbone and verify it, or say where a published checkpoint lies."""
 
 import argparse
 from pathlib import Path
@@ -16,26 +16,29 @@ def parse_args() -> argparse.Namespace:
         "name",
         metavar="NAME",
         choices=[*MODELS, *BACKBONES],
-        help=f"a model ({', '.join(MODELS)}) or a backbone ({', '.join(BACKBONES)})",
+        help=f"a backbone to fetch ({', '.join(BACKBONES)}), or a published model "
+        f"({', '.join(MODELS)}), of which the folder and the conversion are told",
     )
     parser.add_argument(
         "--out",
         metavar="DIR",
-        help="folder to put it in; by default checkpoints, and for a backbone the cache in which "
-        "a training looks for it",
+        help="folder to put it in; by default the cache in which a training looks for a backbone, "
+        "and checkpoints for a model",
     )
     return parser.parse_args()
 
 
 def download_model(name: str, out: str | None) -> None:
-    file = MODELS[name].file
+    model = MODELS[name]
+    file = model.file
+    path = Path(out or "checkpoints", f"{name}.pth")
     if file is None:
         raise UserError(
-            f"address and checksum of {name} are not known here, so that it can be neither fetched "
-            "nor verified: fetch it by hand from the page of the published implementation, then "
-            f"run tools/convert_checkpoint.py FILE DST --model {name}."
+            f"{name} lies in a shared folder, from which this tool cannot fetch it: save the file "
+            f"of the authors' config {model.published_config} by hand from "
+            f"{' or '.join(map(str, model.folders))} and run `{model.conversion(path)}`, whose "
+            f"result goes with {model.config}."
         )
-    path = Path(out or "checkpoints", f"{name}.pth")
     download(file, path)
     print(f"{path} is there and verified; tools/convert_checkpoint.py converts it.")
 

@@ -18,6 +18,7 @@ from ..errors import UserError
 from .download import sha256
 from .models import MODELS, PublishedModel, Structure
 from .names import our_name
+from .origin import Origin
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,13 @@ class Conversion:
 
     Attributes:
         model: what the file holds.
+        source_sha256: of the published file, in hexadecimal digits.
         num_converted: tensors that were renamed and written.
         dropped: published names of those that the network has no use for.
     """
 
     model: PublishedModel
+    source_sha256: str
     num_converted: int
     dropped: tuple[str, ...]
 
@@ -115,7 +118,8 @@ def convert_checkpoint(
     """Convert a published checkpoint into one that mmengine loads.
 
     The source is read as plain data and tensors. The target holds the weights, and as ``meta`` the
-    class names, the config, and the source's SHA-256; it appears only when it is whole.
+    class names, the config, and its :class:`~epropnp_det.zoo.origin.Origin`; it appears only when
+    it is whole.
 
     Args:
         source: the published file.
@@ -124,9 +128,13 @@ def convert_checkpoint(
         choice: name of the published model, see :func:`recognise`.
 
     Raises:
-        UserError: the source is broken, not trustworthy, or not a published model.
+        UserError: the source is broken, not trustworthy, converted already, or not a published
+            model.
     """
-    state = check_checkpoint(source)["state_dict"]
+    checkpoint = check_checkpoint(source)
+    if origin := Origin.of(checkpoint):
+        raise UserError(f"{source} is converted already ({origin}): use it as it is.")
+    state = checkpoint["state_dict"]
     try:
         if not isinstance(state, Mapping) or not all(
             isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
@@ -138,11 +146,7 @@ def convert_checkpoint(
         weights = convert_weights(kept, build_network(Path(root, model.config)))
     except UserError as error:
         raise UserError(f"{source} cannot be converted: {error}") from error
-    meta = dict(
-        dataset_meta=dict(classes=CLASSES),
-        config=model.config,
-        published_model=model.name,
-        source_sha256=sha256(source),
-    )
+    origin = Origin(model.name, sha256(source))
+    meta = dict(dataset_meta=dict(classes=CLASSES), config=model.config, **origin.as_meta())
     save_checkpoint(dict(meta=meta, state_dict=weights), target)
-    return Conversion(model, len(weights), dropped)
+    return Conversion(model, origin.sha256, len(weights), dropped)

@@ -90,8 +90,11 @@ def sha256(path: str | Path) -> str:
 
 
 def _digest(path: str | Path, algorithm: str) -> str:
+    digest = hashlib.new(algorithm)
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, algorithm).hexdigest()
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def download(file: RemoteFile, path: str | Path, timeout: float = 30.0) -> None:

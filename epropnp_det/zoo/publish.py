@@ -11,9 +11,10 @@ from ..engine.checkpoint import check_checkpoint, save_checkpoint
 from ..engine.training_view import VIEW_KEY
 from ..errors import UserError
 from .download import sha256
+from .origin import ORIGIN_KEYS
 
-# What a checkpoint tells of its training.
-_KEPT = ("dataset_meta", "epoch", "iter", "seed", VIEW_KEY)
+# What a checkpoint tells of its training, or of the file that it was converted from.
+_KEPT = ("dataset_meta", "epoch", "iter", "seed", VIEW_KEY, *ORIGIN_KEYS)
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,13 @@ class PublishedFile:
 
 
 def publish_checkpoint(source: str | Path, target: str | Path) -> PublishedFile:
-    """Keep the weights of a training checkpoint in half precision, and what they were trained on.
+    """Keep the weights of a checkpoint in half precision, and what is known of where they are from.
 
     The state of the optimizer and of the training go. Networks that load the file have their
     parameters in single precision as ever; what was between two half-precision numbers is lost.
 
     Args:
-        source: a training checkpoint.
+        source: a checkpoint of a training, or a converted one.
         target: the file to write; it appears only when it is whole.
 
     Raises:

@@ -1,8 +1,11 @@
 """tools/download_checkpoint.py, tools/convert_checkpoint.py and tools/publish_checkpoint.py."""
 
+import argparse
 import dataclasses
 import hashlib
 import json
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -98,9 +101,23 @@ def test_answers_before_anything_heavy_is_imported(arguments, run_script, repo_r
     assert "resnet101" in done.stdout + done.stderr or not arguments
 
 
-def test_file_of_unknown_address(fails):
-    said = fails("download_checkpoint", "v2")
-    assert "fetch it by hand" in said and "tools/convert_checkpoint.py FILE DST --model v2" in said
+@pytest.mark.parametrize("name", MODELS)
+def test_folder_config_and_conversion_of_a_model_are_told(
+    name, import_tool, fails, repo_root, monkeypatch
+):
+    said = fails("download_checkpoint", name, "--out", "my files")
+    assert f"config epropnp_det_{name} by hand from https://drive.google.com/drive/folders/" in said
+    assert all(str(folder) in said for folder in MODELS[name].folders)
+    assert said.endswith(f" goes with {MODELS[name].config}.")
+    program, script, *words = shlex.split(told_command(said))
+    assert program == "python" and (repo_root / script).is_file()
+    monkeypatch.setattr("sys.argv", [script, *words])
+    args = import_tool(Path(script).stem).parse_args()
+    assert args == argparse.Namespace(source="FILE", target=f"my files/{name}.pth", model=name)
+
+
+def told_command(sentence: str) -> str:
+    return re.search("`(.*)`", sentence)[1]
 
 
 def test_file_fetched_by_hand_is_verified(import_tool, fails, tmp_path, monkeypatch, capsys):
@@ -116,17 +133,47 @@ def test_file_fetched_by_hand_is_verified(import_tool, fails, tmp_path, monkeypa
     assert "files/v2.pth is not the file" in fails("download_checkpoint", "v2", "--out", "files")
 
 
-def test_conversion(import_tool, fails, golden_dir, monkeypatch, capsys):
-    shapes = json.loads((golden_dir / "published_v2_keys.json").read_text())
-    state = {name: torch.tensor(1.0).expand(shape) for name, shape in shapes.items()}
-    torch.save(dict(state_dict=state), "theirs.pth")
+@pytest.fixture
+def published(golden_dir, tmp_path):
+    """Write FILE, a published model's without some of its parameters; returns its SHA-256."""
+
+    def write(model: str, without: str | None = None) -> str:
+        shapes = json.loads((golden_dir / f"published_{model}_keys.json").read_text())
+        state = {n: torch.tensor(1.0).expand(shape) for n, shape in shapes.items() if n != without}
+        torch.save(dict(state_dict=state), tmp_path / "FILE")
+        return hashlib.sha256((tmp_path / "FILE").read_bytes()).hexdigest()
+
+    return write
+
+
+def test_conversion(import_tool, fails, published, monkeypatch, capsys):
+    digest = published("v2")
     assert "absent.pth does not exist" in fails("convert_checkpoint", "absent.pth", "ours.pth")
-    assert "say which with --model" in fails("convert_checkpoint", "theirs.pth", "ours.pth")
-    monkeypatch.setattr("sys.argv", ["convert", "theirs.pth", "ours.pth", "--model", "v2"])
+    assert "say which with --model" in fails("convert_checkpoint", "FILE", "ours.pth")
+    command = shlex.split(told_command(fails("download_checkpoint", "v2")))
+    assert command[-2:] == ["--model", "v2"]
+    monkeypatch.setattr("sys.argv", command[1:])
     import_tool("convert_checkpoint").main()
-    said = capsys.readouterr().out
-    assert said == f"ours.pth: {len(state)} tensors of v2, for {MODELS['v2'].config}\n"
-    assert len(torch.load("ours.pth")["state_dict"]) == len(state)
+    theirs, ours = (torch.load(path) for path in ("FILE", "checkpoints/v2.pth"))
+    assert len(ours["state_dict"]) == len(theirs["state_dict"])
+    assert capsys.readouterr().out == (
+        f"checkpoints/v2.pth: {len(theirs['state_dict'])} tensors of v2, for "
+        f"{MODELS['v2'].config}, from a file with the SHA-256 {digest}\n"
+    )
+    again = fails("convert_checkpoint", "checkpoints/v2.pth", "again.pth")
+    assert f"is converted already (v2, from a file with the SHA-256 {digest})" in again
+    assert not Path("again.pth").exists()
+
+
+def test_checksum_comes_after_what_is_left_out(
+    import_tool, published, monkeypatch, tmp_path, capsys
+):
+    digest = published("basic", without="bbox_head.loss_proj.mean_inv_std")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["convert", "FILE", "ours.pth"])
+    import_tool("convert_checkpoint").main()
+    left_out, closing = capsys.readouterr().out.splitlines()
+    assert left_out.startswith("left out") and closing.endswith(digest)
 
 
 def test_publication(import_tool, fails, monkeypatch, capsys):

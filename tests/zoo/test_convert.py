@@ -15,6 +15,8 @@ from epropnp_det.zoo import convert
 from epropnp_det.zoo.convert import build_network, convert_checkpoint
 from epropnp_det.zoo.models import MODELS
 from epropnp_det.zoo.names import our_name
+from epropnp_det.zoo.origin import Origin
+from epropnp_det.zoo.publish import publish_checkpoint
 
 ALIKE = (("basic", "coord_regr", "coord_regr_trainval"), ("v2", "v2_trainval"))
 
@@ -57,6 +59,7 @@ def test_each_model_is_recognised_and_converted(name, published, save, tmp_path,
         assert not target.exists()
     done = convert_checkpoint(source, target, repo_root, name if alike else None)
     assert done.model is MODELS[name]
+    assert done.source_sha256 == hashlib.sha256(source.read_bytes()).hexdigest()
     assert len(done.dropped) == (2 if name == "no_reproj" else 0)
     assert [path.name for path in target.parent.iterdir()] == ["ours.pth"]
 
@@ -65,7 +68,7 @@ def test_each_model_is_recognised_and_converted(name, published, save, tmp_path,
         dataset_meta=dict(classes=CLASSES),
         config=MODELS[name].config,
         published_model=name,
-        source_sha256=hashlib.sha256(source.read_bytes()).hexdigest(),
+        source_sha256=done.source_sha256,
     )
     network = convert.build_network(repo_root / MODELS[name].config).state_dict()
     assert {key: x.shape for key, x in ours["state_dict"].items()} == {
@@ -82,6 +85,18 @@ def test_each_value_goes_to_its_name(published, save, tmp_path, repo_root):
     ours = check_checkpoint(tmp_path / "ours.pth")["state_dict"]
     for number, name in enumerate(state):
         assert ours[our_name(name)].flatten()[0] == number
+
+
+def test_origin_is_recorded_told_and_passed_on(published, save, tmp_path, repo_root):
+    source, ours, small = save(published("v1b_220411")), tmp_path / "ours.pth", tmp_path / "s.pth"
+    convert_checkpoint(source, ours, repo_root)
+    origin = Origin("v1b_220411", hashlib.sha256(source.read_bytes()).hexdigest())
+    publish_checkpoint(ours, small)
+    for path in (ours, small):
+        assert Origin.of(torch.load(path, weights_only=True)) == origin
+        with pytest.raises(UserError, match=f"is converted already .*{origin.sha256}"):
+            convert_checkpoint(path, tmp_path / "again.pth", repo_root)
+    assert not (tmp_path / "again.pth").exists()
 
 
 def test_wrong_choice(published, save, tmp_path, repo_root):

@@ -1,5 +1,7 @@
 """The index of published models beside the metafiles that MIM reads."""
 
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,33 @@ def test_entries_are_complete(metafiles, repo_root):
 def test_results_are_marked_as_published(published):
     for collection in published["Collections"]:
         assert "not reproduced" in collection["Metadata"]["Results"]
+
+
+def test_folders_are_those_of_the_metafile(published):
+    folders = {c["Name"]: c["Metadata"]["Weights Folders"] for c in published["Collections"]}
+    for model, entry in zip(MODELS.values(), published["Models"], strict=True):
+        assert [str(folder) for folder in model.folders] == folders[entry["In Collection"]]
+        # MIM would take the page that shows a folder for the weights.
+        assert "Weights" not in entry
+
+
+def test_folder_config_and_conversion_are_those_of_the_page(repo_root):
+    page = (repo_root / "docs/migration.md").read_text()
+    urls = dict(re.findall(r"^\[([\w-]+)\]: (\S+)$", page, re.MULTILINE))
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| `(.*?)` \| `(.*?)` \|", page, re.MULTILINE)
+    assert [name for name, *_ in rows] == list(MODELS)
+    for name, folders, config, command in rows:
+        model = MODELS[name]
+        linked = [urls[label] for label in re.findall(r"\]\[([\w-]+)\]", folders)]
+        assert linked == [folder.url for folder in model.folders]
+        assert config == Path(model.config).name
+        assert command == model.conversion(f"checkpoints/{name}.pth")
+        assert all((folder.subfolder or "") in page for folder in model.folders)
+
+
+def test_command_that_converts_is_one_for_a_shell():
+    command = MODELS["v2"].conversion("my files/v2.pth", "it's.pth")
+    assert shlex.split(command)[2:] == ["it's.pth", "my files/v2.pth", "--model", "v2"]
 
 
 def test_shipped_weights_are_those_of_the_entry_and_fit_its_config(metafiles, repo_root):
