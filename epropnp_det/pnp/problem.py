@@ -10,7 +10,7 @@ from torch import Tensor
 
 from . import kernels
 from .camera import PerspectiveCamera
-from .cost import RobustCost
+from .cost import CauchyCost, RobustCost
 from .kernels import PackedProblem, QuadraticModel, point_planes
 from .layout import OBJECT_ROWS, Layout
 from .pose import PoseType, pose_type_of, rotate
@@ -117,6 +117,36 @@ class PnPProblem(TensorBatch):
                 have, want = getattr(tensor, attribute), getattr(self.x3d, attribute)
                 if have != want:
                     raise ValueError(f"{name} has {attribute} {have}, but x3d has {want}.")
+
+    @classmethod
+    def from_matches(
+        cls, x3d: Tensor, x2d: Tensor, camera: PerspectiveCamera, noise: float
+    ) -> PnPProblem:
+        """Correspondences as a matcher or a detector of keypoints gives them, some of them wrong.
+
+        All have the weight 1 / ``noise``, so that the covariance of a pose is that of the noise,
+        and the cost of Cauchy, twice the noise wide: it hardly grows beyond, however far off a
+        wrong match is. ``HuberCost.adaptive`` is for weights that were learnt with it, and does
+        not stand wrong matches.
+
+        Args:
+            x3d: points in the object frame (B, N, 3), metres.
+            x2d: their pixels (B, N, 2).
+            camera: one camera an object.
+            noise: standard deviation of the right ones, pixels.
+
+        Raises:
+            ValueError: if the noise is not positive, or as for the class.
+
+        Example:
+            >>> camera = PerspectiveCamera(torch.tensor([[[100.0, 0, 0], [0, 100, 0], [0, 0, 1]]]))
+            >>> x3d, x2d = torch.rand(1, 20, 3), 100 * torch.rand(1, 20, 2)
+            >>> PnPProblem.from_matches(x3d, x2d, camera, noise=2.0).w2d[0, 0]
+            tensor([0.5000, 0.5000])
+        """
+        if not noise > 0:
+            raise ValueError(f"noise is {noise}: give the deviation of right matches in pixels.")
+        return cls(x3d, x2d, torch.full_like(x2d, 1 / noise), camera, CauchyCost(2.0))
 
     def __len__(self) -> int:
         return len(self.x3d)
