@@ -1,10 +1,36 @@
-"""Packaging. The ranges live in requirements.txt; tools/install.py puts everything in order."""
+"""What pyproject.toml cannot say: the extras, and the files of a wheel that are no modules."""
 
+import shutil
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
+DETECTOR = "epropnp_det[det]"
+
+# Where mmengine and mim look for what comes with a package, and what it is.
+SHIPPED = "epropnp_det/.mim"
+FOLDERS = ("checkpoints", "configs", "tools")
+INDEX = "model-index.yml"
+
+
+class BuildWithShipped(build_py):
+    """Adds configs, tools and the model index; an editable installation uses the clone's own."""
+
+    def run(self) -> None:
+        if self.editable_mode:
+            super().run()
+            return
+        # What an earlier build left there would come along.
+        shutil.rmtree(Path(self.build_lib, "epropnp_det"), ignore_errors=True)
+        super().run()
+        target = Path(self.build_lib, SHIPPED)
+        for folder in FOLDERS:
+            shutil.copytree(
+                ROOT / folder, target / folder, ignore=shutil.ignore_patterns("__pycache__")
+            )
+        shutil.copy(ROOT / INDEX, target)
 
 
 def requirements() -> list[str]:
@@ -14,16 +40,23 @@ def requirements() -> list[str]:
 
 
 setup(
-    name="epropnp_det",
-    version="0.1.0",
-    description="EPro-PnP-Det for MMDetection3D: monocular 3D object detection on nuScenes",
-    python_requires=">=3.11,<3.12",
-    packages=find_packages(include=["epropnp_det", "epropnp_det.*"]),
-    install_requires=requirements(),
+    cmdclass={"build_py": BuildWithShipped},
     extras_require={
-        "tests": ["pytest>=9,<10", "hypothesis>=6.100,<7", "ruff>=0.17,<0.18"],
-        "demo": ["embreex>=4.4,<5", "mitsuba>=3.9,<4"],
-        "docs": ["furo>=2025.9.25,<2026", "myst-parser>=5.2,<6", "sphinx>=8.2,<8.3"],
-        "benchmarks": ["pypose==0.9.5", "terminaltables>=3.1,<4"],
+        "det": requirements(),
+        "demo": [DETECTOR, "embreex>=4.4,<5", "mitsuba>=3.9,<4"],
+        # The devkit is for Python below 3.12.
+        "truckscenes": [DETECTOR, "truckscenes-devkit>=1.2,<1.3; python_version < '3.12'"],
+        "docs": [DETECTOR, "furo>=2025.9.25,<2026", "myst-parser>=5.2,<6", "sphinx>=8.2,<8.3"],
+        "benchmarks": [DETECTOR, "pypose==0.9.5", "terminaltables>=3.1,<4"],
+        # Not the detector: the layer's tests run without.
+        "tests": [
+            "build>=1.2,<2",
+            "hypothesis>=6.100,<7",
+            "pytest>=9,<10",
+            "ruff>=0.17,<0.18",
+            "setuptools>=77",
+            "twine>=6.1,<7",
+            "wheel",
+        ],
     },
 )

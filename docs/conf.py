@@ -14,7 +14,7 @@ import epropnp_det
 import epropnp_det.plugin  # as a config does it: registers with mmdet3d
 
 project = "EPro-PnP-Det"
-author = copyright = "the authors of EPro-PnP-Det for MMDetection3D"
+author = copyright = "The EPro-PnP-Det contributors"
 release = epropnp_det.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]

@@ -157,7 +157,7 @@ _NUSCENES = Devkit(
 _TRUCKSCENES = Devkit(
     package="truckscenes",
     title="MAN TruckScenes",
-    requirement="truckscenes-devkit==1.2.0",
+    requirement="truckscenes-devkit>=1.2,<1.3",
     tables_class="TruckScenes",
     own_tables=("ego_motion_cabin", "ego_motion_chassis"),
     modules=MappingProxyType(

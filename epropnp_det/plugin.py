@@ -6,6 +6,7 @@ from mmengine.registry import FUNCTIONS, Registry
 from mmengine.utils import digit_version
 
 from .errors import UserError
+from .registration import name_package
 
 ROOMS = ("datasets", "engine", "evaluation", "models", "visualization")
 TRIED = {
@@ -32,11 +33,12 @@ def check_versions() -> None:
         ):
             raise UserError(
                 f"epropnp_det needs {name} >={low},<{high}, but {version} is installed: "
-                "run `make env`."
+                f"run `pip install '{__package__}[det]'`, or `make env` in a clone."
             )
 
 
 check_versions()
+name_package()
 # mmdet3d has no functions of its own to register, and mmengine warns at each look-up of one, such
 # as every data loader's collate function, in a scope that has none.
 MMDET3D_FUNCTIONS = Registry(

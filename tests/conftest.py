@@ -1,5 +1,6 @@
 """Fixtures shared by all tests."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,14 @@ settings.register_profile("house", deadline=None)
 settings.load_profile("house")
 
 REPO_ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which tests were skipped: a line a reason, and not one a test."""
+    reports = terminalreporter.stats.get("skipped", ())
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in reports)
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"skipped {count}: {reason}")
 
 
 @pytest.fixture(autouse=True)

@@ -22,11 +22,11 @@ from epropnp_det.command_line import (
     run_tool,
 )
 from epropnp_det.errors import UserError
+from epropnp_det.shipped import shipped_folder
 from epropnp_det.whole_file import whole_file
 
-REPO = Path(__file__).resolve().parents[1]
-CONFIG = REPO / "configs" / "epropnp_det" / "epropnp-det_tiny_demo.py"
-SHIPPED = REPO / "checkpoints" / "epropnp-det_r18_synthetic.pth"
+CONFIG = shipped_folder() / "configs" / "epropnp_det" / "epropnp-det_tiny_demo.py"
+SHIPPED = shipped_folder() / "checkpoints" / "epropnp-det_r18_synthetic.pth"
 ROOT = Path("work_dirs/demo")
 DATA = ROOT / "data"  # the config's data_root
 VERSION = "v1.0-mini"
@@ -77,7 +77,7 @@ class Steps:
 
     def run_tool(self, name: str, *arguments: str | Path, outdates: Path | None = None) -> None:
         """Run one of the tools as a step."""
-        command = [sys.executable, *map(str, arguments)]
+        command = [sys.executable, "-m", "epropnp_det", *map(str, arguments)]
 
         def action() -> None:
             if run_tool(command):
@@ -109,7 +109,7 @@ class Tested:
         """Test the checkpoint and draw the last sample but one, in which little is hidden."""
         steps.run_tool(
             f"test {self.checkpoint.name}",
-            REPO / "tools" / "test.py",
+            "test",
             CONFIG,
             self.checkpoint,
             "--work-dir",
@@ -137,21 +137,20 @@ class Tested:
 
 
 def demo(quick: bool) -> None:
-    tools = REPO / "tools"
     steps = Steps(ROOT)
     size = ("2", "2", "1") if quick else ("10", "5", "3")
     flags = ("--scenes", "--samples-per-scene", "--val-samples-per-scene")
     amounts = [word for pair in zip(flags, size, strict=True) for word in pair]
     train = ROOT / "train"
     # A training resumes from its own checkpoints, but never from those on other data.
-    create = tools / "create_synthetic_nuscenes.py"
+    create = "create_synthetic_nuscenes"
     steps.run_tool("generate", create, "--out", DATA, *amounts, "--seed", str(SEED), outdates=train)
-    prepare = (tools / "create_data.py", "nuscenes", "--root", DATA, "--version", VERSION)
+    prepare = ("create_data", "nuscenes", "--root", DATA, "--version", VERSION)
     steps.run_tool("prepare", *prepare, outdates=train)
     shipped = Tested(SHIPPED, ROOT / "shipped")
     shipped.run(steps)
     shorter = ("--cfg-options", "train_cfg.max_epochs=1") if quick else ()
-    steps.run_tool("train", tools / "train.py", CONFIG, "--work-dir", train, "--resume", *shorter)
+    steps.run_tool("train", "train", CONFIG, "--work-dir", train, "--resume", *shorter)
     trained = Tested(Path((train / "last_checkpoint").read_text().strip()), ROOT / "test")
     trained.run(steps)
     report(train, shipped, trained)

@@ -1,9 +1,10 @@
-"""Make the environment: PyTorch, mmcv with its compiled operators, then this package.
+"""Make the environment of a clone: PyTorch, mmcv with its compiled operators, then this package.
 
 Uses the standard library alone. An active virtual environment (or conda environment other than
-`base`) is used as it is; otherwise `.venv` is made in the repository. Steps that are done are
-skipped, so an interrupted run is continued by running it again (an interrupted compilation starts
-afresh), and a finished environment is recognised in a moment.
+`base`) is used as it is; otherwise `.venv` is made in the repository. What can be known to fail is
+looked at first. Steps that are done are skipped, so an interrupted run is continued by running it
+again (an interrupted compilation starts afresh), and a finished environment is recognised in a
+moment. What pip and the compiler print goes to a log in the environment.
 """
 
 import argparse
@@ -15,19 +16,35 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = ROOT / "requirements.txt"
+CONSTRAINTS = ROOT / "constraints.txt"
+SOURCES = ("constraints.txt", "pyproject.toml", "requirements.txt", "setup.py")
 STAMP = "epropnp_det_environment.json"
-# mmcv 2.1.0's setup.py imports pkg_resources, which setuptools 80 and newer warn about and drop.
-BUILD_TOOLS = ["setuptools>=77,<80", "wheel", "ninja", "packaging"]
+LOG = "epropnp_det_environment.log"
+# The one on which the detector was tried.
+PYTHON = (3, 11)
+BUILD_TOOLS = ["setuptools", "wheel", "ninja", "packaging"]
 COMPILER_MEMORY = 1.5 * 2**30
+# Gigabytes that each of the three steps takes on disk, by what it installs last, with a PyTorch
+# without CUDA; as measured, with some room for what is unpacked and compiled on the way.
+DISK = {"torch": 1.0, "mmcv": 0.5, "mmdet3d": 2.7}
+PLAN = (
+    "three steps: PyTorch; mmcv, which is compiled; MMDetection3D and this package",
+    "about 1.1 GB to download and 3.6 GB on disk, with a PyTorch for CUDA 3.8 GB and 7.8 GB; pip "
+    "takes what it has kept from its cache",
+    "measured on two busy cores: 25 minutes, of which mmcv 9 to 11 with the debug information that "
+    "is left out since; 13 minutes where pip has kept the compiled mmcv",
+)
 
 
 def fail(sentence):
-    sys.exit("error: " + sentence)
+    print("error: " + sentence, file=sys.stderr)
+    sys.exit(2)
 
 
 def say(sentence):
@@ -41,8 +58,17 @@ def environment_folder():
     return Path(active) if active else ROOT / ".venv"
 
 
+def check_clone():
+    if not REQUIREMENTS.is_file():
+        fail(
+            "this makes the environment of a clone, and the package was installed without one: run "
+            "`pip install 'setuptools<80' wheel ninja && pip install --no-build-isolation "
+            "'epropnp_det[det]'` in its place."
+        )
+
+
 def check_version(version, executable):
-    if tuple(version) != (3, 11):
+    if tuple(version) != PYTHON:
         fail(
             f"Python 3.11 is needed, but {executable} is Python {version[0]}.{version[1]}: install "
             "python3.11 and say `make PYTHON=python3.11` outside of any other environment."
@@ -52,19 +78,28 @@ def check_version(version, executable):
 def query(python, code):
     """Last line that `code` prints in the environment, decoded from JSON; None if it fails."""
     # A folder without packages of its own, so that `import mmcv` finds the installed one.
-    done = subprocess.run(
-        [str(python), "-c", code], cwd="/", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
+    try:
+        done = subprocess.run(
+            [str(python), "-c", code], cwd="/", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+    except OSError:  # made for another machine
+        return None
     return json.loads(done.stdout.decode().splitlines()[-1]) if done.returncode == 0 else None
 
 
 def make_environment(folder):
     """Path of the environment's interpreter, its site folders and its C headers' folder."""
     python = folder / "bin" / "python"
-    if not python.exists():
+    # A link that leads nowhere is what is left of an environment of another machine.
+    if not python.exists() and not python.is_symlink():
         check_version(sys.version_info[:2], sys.executable)
         say(f"making the virtual environment {folder}")
-        if subprocess.run([sys.executable, "-m", "venv", str(folder)]).returncode:
+        made = subprocess.run(
+            [sys.executable, "-m", "venv", str(folder)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        if made.returncode:
             fail(f"{sys.executable} cannot make {folder}: install python3.11-venv.")
     facts = query(
         python,
@@ -72,14 +107,23 @@ def make_environment(folder):
         'print(json.dumps([sys.version_info[:2], [p["purelib"], p["platlib"]], p["include"]]))',
     )
     if facts is None:
-        fail(f"{python} does not run: remove {folder} and try again.")
+        fail(
+            f"{python} does not run, as after a move from another machine: remove {folder} and say "
+            "`make env` again."
+        )
     check_version(facts[0], python)
     return python, facts[1], Path(facts[2])
 
 
+def lines_of(path):
+    """Requirements in a file, without its comments."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if re.match(r"[\w-]", line)]
+
+
 def requirement_names():
-    lines = REQUIREMENTS.read_text(encoding="utf-8").splitlines()
-    return [re.match(r"[\w-]+", line).group() for line in lines if re.match(r"[\w-]", line)]
+    lines = ["torch", *lines_of(REQUIREMENTS)]
+    return [re.match(r"[\w-]+", line).group() for line in lines]
 
 
 def state(site):
@@ -88,7 +132,7 @@ def state(site):
     for name in [*requirement_names(), "epropnp_det"]:
         found = next(iter(metadata.distributions(name=name, path=site)), None)
         versions[name] = found and found.version
-    sources = b"".join((ROOT / f).read_bytes() for f in ("requirements.txt", "setup.py"))
+    sources = b"".join((ROOT / name).read_bytes() for name in SOURCES)
     return {
         "root": str(ROOT),
         "sources": hashlib.sha256(sources).hexdigest(),
@@ -125,14 +169,58 @@ def check_compiler(include):
     return {"CXX": compiler}
 
 
-def pip(python, *arguments, **variables):
-    command = [str(python), "-m", "pip", "install", "-c", str(REQUIREMENTS), *arguments]
-    done = subprocess.run(command, cwd=str(ROOT), env=dict(os.environ, **variables))
-    if done.returncode:
+def check_torch(folder, versions):
+    """A PyTorch that somebody else chose is not replaced unasked."""
+    (wanted,) = (line for line in lines_of(CONSTRAINTS) if line.startswith("torch=="))
+    found = versions["torch"]
+    ours = (folder / STAMP).is_file()
+    if found and not ours and found.split("+")[0] != wanted.split("==")[1]:
         fail(
-            f"`pip install {' '.join(arguments)}` failed (see above): once that is mended, run the "
-            "same command again to go on from there."
+            f"{folder} has torch {found}, in whose place {wanted} would come: leave that "
+            "environment, so that another one is made, or run `pip uninstall torch` in it."
         )
+
+
+def check_disk(folder, versions):
+    needed = sum(size for name, size in DISK.items() if versions[name] is None)
+    free = shutil.disk_usage(folder).free / 1e9
+    if free < needed:
+        fail(
+            f"{folder} needs {needed:.1f} GB more, and its disk has {free:.1f} GB left: free some, "
+            "or activate an environment on another disk."
+        )
+
+
+def check_index(python, log):
+    """Ask for a small package by the very way that the others will come."""
+    options = ["--dry-run", "--ignore-installed", "--no-deps", "--retries", "1", "--timeout", "15"]
+    if run_pip(python, log, *options, "wheel"):
+        fail(
+            "pip reaches no index of packages: check the network, or pip's settings for a proxy or "
+            f"a mirror (`pip config list`); {log} has its words."
+        )
+
+
+def run_pip(python, log, *arguments, **variables):
+    """Status of a `pip install`, whose words go to the log."""
+    command = [str(python), "-m", "pip", "install", *arguments]
+    with log.open("ab") as file:
+        file.write(f"\n$ {' '.join(command)}\n".encode())
+        file.flush()
+        return subprocess.run(
+            command, cwd=str(ROOT), env=dict(os.environ, **variables), stdout=file, stderr=file
+        ).returncode
+
+
+def pip(python, log, *arguments, **variables):
+    pinned = ("-c", str(REQUIREMENTS), "-c", str(CONSTRAINTS))
+    start = time.monotonic()
+    if run_pip(python, log, *pinned, *arguments, **variables):
+        fail(
+            f"`pip install {' '.join(arguments)}` failed, and the end of {log} says why: once that "
+            "is mended, say `make env` again to go on from there."
+        )
+    say(f"done in {time.monotonic() - start:.0f} s")
 
 
 def wants_cuda(python):
@@ -162,7 +250,7 @@ def operators_work(python, cuda):
     return compiled is not None and (compiled != "not available" or not cuda)
 
 
-def build_mmcv(python, include):
+def build_mmcv(python, include, log):
     cuda = wants_cuda(python)
     if operators_work(python, cuda):
         return
@@ -184,33 +272,39 @@ def build_mmcv(python, include):
         f"compiling mmcv with its {'CUDA' if cuda else 'CPU'} operators: some minutes on two "
         "cores, longer with CUDA; seconds if pip has kept the result of an earlier time"
     )
-    pip(python, "--no-build-isolation", "mmcv", **variables)
+    pip(python, log, "--no-build-isolation", "mmcv", **variables)
     if not operators_work(python, cuda):
         say("that mmcv was compiled for another PyTorch: compiling it afresh")
         fresh = ["--no-cache-dir", "--force-reinstall", "--no-deps"]
-        pip(python, "--no-build-isolation", *fresh, "mmcv", **variables)
+        pip(python, log, "--no-build-isolation", *fresh, "mmcv", **variables)
     if not operators_work(python, cuda):
         fail(f'mmcv was compiled, but `{python} -c "import mmcv.ops"` fails.')
 
 
 def install(folder):
+    check_clone()
     python, site, include = make_environment(folder)
     stamp = folder / STAMP
     current = state(site)
     if is_complete(stamp, current):
         say(f"{folder} is complete")
         return
+    check_torch(folder, current["versions"])
     if current["versions"]["mmcv"] is None:
-        # Before PyTorch is downloaded in vain.
         check_compiler(include)
+    check_disk(folder, current["versions"])
+    log = folder / LOG
     if query(python, "import pip; print(0)") is None:
         subprocess.run([str(python), "-m", "ensurepip", "--upgrade"], check=True)
+    check_index(python, log)
+    for sentence in PLAN:
+        say(sentence)
     say("installing PyTorch and the build tools (1 of 3)")
-    pip(python, "torch", "numpy", *BUILD_TOOLS)
+    pip(python, log, "torch", "numpy", *BUILD_TOOLS)
     say("installing mmcv (2 of 3)")
-    build_mmcv(python, include)
+    build_mmcv(python, include, log)
     say("installing MMDetection3D, the other requirements and this package (3 of 3)")
-    pip(python, "--no-build-isolation", "-r", str(REQUIREMENTS), "-e", ".[tests,demo,docs]")
+    pip(python, log, "--no-build-isolation", "-e", ".[det,tests,demo,docs,truckscenes]")
     unfinished = stamp.with_suffix(".tmp")
     unfinished.write_text(json.dumps(state(site), indent=2), encoding="utf-8")
     unfinished.replace(stamp)

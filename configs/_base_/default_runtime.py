@@ -1,5 +1,4 @@
-# The plugin by name too, for a script that had imported the PnP layer before mmengine.
-custom_imports = dict(imports=["epropnp_det", "epropnp_det.plugin"])
+custom_imports = dict(imports=["epropnp_det"])
 default_scope = "mmdet3d"
 runner_type = "EProPnPRunner"
 

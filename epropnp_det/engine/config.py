@@ -15,6 +15,7 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 from ..errors import UserError
+from ..shipped import config_path
 from ..spelling import nearest
 from .config_nodes import nodes
 from .own_settings import check_own_settings
@@ -55,7 +56,7 @@ def load_config(
     folder can be read.
 
     Args:
-        path: the config file.
+        path: the config file, or `epropnp_det::epropnp_det/NAME.py` for one of the package's.
         options: dotted keys and values, or the ``key=value`` strings of ``--cfg-options``.
 
     Raises:
@@ -64,7 +65,7 @@ def load_config(
             override's key is unknown to the runner or a misspelt one of the config, or if a setting
             of the runner or of our own parts has another type than declared.
     """
-    path = Path(path)
+    path = config_path(path)
     if path.is_dir():
         raise UserError(f"config {path} is a folder: give the path of a .py file.")
     try:

@@ -10,15 +10,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.fx.experimental import _config as shape_config
 
 from . import joint_t, lm_result, many_poses, monte_carlo, subsets, trust_region
 from .camera import PerspectiveCamera
-from .compile_errors import cause_and_mend, prepare_to_compile
+from .compile_errors import UntriedCompiler, cause_and_mend, prepare_to_compile
 from .kernels import CostGradient
 from .layout import Layout
 from .lm_result import TwoResults
 from .monte_carlo import Rounds
+from .newer_torch import OLDEST_COMPILER, can_compile
 from .trust_region import State
 
 
@@ -108,8 +108,9 @@ class _Compiled:
     def __call__(self, *args: Any) -> Any:
         try:
             return self._run(*args)
-        except OSError as error:
-            # Of the compiler's cache, without whose folder not even the exceptions below exist.
+        except (OSError, UntriedCompiler) as error:
+            # Of the compiler's cache, without whose folder not even the exceptions below exist, or
+            # of a PyTorch that may not have them.
             cause = cause_and_mend(error)
         except torch._dynamo.exc.TorchDynamoException as error:
             cause = cause_and_mend(error)
@@ -124,6 +125,10 @@ class _Compiled:
         return result
 
     def _compile(self, *args: Any) -> Any:
+        if not can_compile():
+            raise UntriedCompiler(f"PyTorch {torch.__version__} is older than {OLDEST_COMPILER}")
+        from torch.fx.experimental import _config as shape_config
+
         prepare_to_compile()
         run = torch.compile(self._function, dynamic=True, options=self._options)
         # Sizes that happen to be the same the first time are not the same for ever; settings are.

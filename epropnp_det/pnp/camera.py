@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from . import newer_torch
 from .layout import Layout
 from .tensor_batch import TensorBatch, all_finite, check_shape
 
@@ -179,7 +180,7 @@ class PerspectiveCamera(TensorBatch):
 
 def _unless_clamped(plane: Tensor, free: Tensor, clamped: Tensor) -> Tensor:
     """The plane where a number was left alone by its clamp, elsewhere zero."""
-    if torch.compiler.is_compiling():
+    if newer_torch.is_compiling():
         return torch.where(clamped == free, plane, 0.0)
     # Otherwise a comparison or a selection takes a CPU many times as long as arithmetic.
     return plane * (1 - (clamped - free).sign().abs())

@@ -8,6 +8,12 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from .newer_torch import OLDEST_COMPILER
+
+
+class UntriedCompiler(Exception):
+    """The compiler of this PyTorch may lack what the loops ask of it."""
+
 
 @cache
 def prepare_to_compile() -> None:
@@ -59,7 +65,9 @@ def cause_and_mend(error: Exception) -> str:
     """
     cause = getattr(error, "inner_exception", error)
     kind, line = type(cause).__name__, _telling_line(cause)
-    if kind in ("InvalidCxxCompiler", "TritonMissing") or "find C compiler" in line:
+    if isinstance(cause, UntriedCompiler):
+        mend = f"install PyTorch {OLDEST_COMPILER} or newer, or pass compile=False"
+    elif kind in ("InvalidCxxCompiler", "TritonMissing") or "find C compiler" in line:
         mend = "install a C++ compiler, or on a GPU Triton, or pass compile=False"
     elif "No space left" in line or "quota exceeded" in line:
         mend = "make room, or name another disk in TORCHINDUCTOR_CACHE_DIR and TMPDIR"

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
+from . import newer_torch
 from .camera import Image, PerspectiveCamera
 from .cost import RobustCost
 from .layout import Layout
@@ -134,7 +134,7 @@ def stored(tensor: Tensor) -> Tensor:
     What is computed per pose and then read per point it would compute again for each point; and
     what many terms begin with it would go through once for each of them.
     """
-    if not torch.compiler.is_compiling():
+    if not newer_torch.is_compiling():
         return tensor
     return tensor.as_strided(tensor.shape, tensor.stride())
 
@@ -232,7 +232,8 @@ def _camera_points(kind: PoseType, problem: PackedProblem, transform: Tensor) ->
     """R x3d + t as three planes."""
     if _in_one_loop(problem):
         return _moved(kind.rotated(transform[:, :3], problem.x3d), transform)
-    x3d = pad(problem.x3d.squeeze(-1), (0, 0, 0, 0, 0, 1), value=1.0).permute(1, 2, 0)
+    x3d = problem.x3d.squeeze(-1)
+    x3d = torch.cat((x3d, torch.ones_like(x3d[:1]))).permute(1, 2, 0)
     return [torch.bmm(x3d, row.squeeze(-2).transpose(0, 1)) for row in transform]
 
 
@@ -254,7 +255,7 @@ def _in_one_loop(problem: PackedProblem) -> bool:
     of one object to make. A GPU might round their factors to ten bits (TF32).
     """
     many_poses = problem.x3d.shape[-1] == 1
-    return torch.compiler.is_compiling() or not many_poses or not problem.x3d.is_cpu
+    return newer_torch.is_compiling() or not many_poses or not problem.x3d.is_cpu
 
 
 def _moved(rotated: list[Tensor], transform: Tensor) -> list[Tensor]:

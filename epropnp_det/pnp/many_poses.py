@@ -56,7 +56,7 @@ def gradient_at_poses(
 
 def _blocks(
     problem: PackedProblem, points_per_block: int | None, *others: Tensor
-) -> Iterator[tuple[PackedProblem, *tuple[Tensor, ...]]]:
+) -> Iterator[tuple[PackedProblem | Tensor, ...]]:
     """Some rows at a time, of a problem and of tensors (..., B, 1, K)."""
     _, rows, num_points, _ = problem.points.shape
     if points_per_block is None or rows == 0:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from . import newer_torch
 from .kernels import PackedProblem, cost, pack_transform, stored
 from .pose import PoseType, rotate
 
@@ -142,7 +143,7 @@ def guess(
 def least(cost: Tensor, count: int) -> Tensor:
     """Which of the costs (B, S) are the least, in ascending order, NaN last: (B, min(count, S))."""
     count = min(count, cost.shape[1])
-    if not torch.compiler.is_compiling() or cost.shape[1] > MOST_RANKED:
+    if not newer_torch.is_compiling() or cost.shape[1] > MOST_RANKED:
         return cost.topk(count, largest=False).indices
     # What a sort does next hangs on every comparison, which a CPU cannot foresee. Ranks take S^2
     # comparisons, but all at once.

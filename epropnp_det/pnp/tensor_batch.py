@@ -7,12 +7,15 @@ import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import wraps
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from .layout import Layout
+
+if TYPE_CHECKING:
+    from typing import Self  # of Python 3.11
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch._higher_order_ops import while_loop
 
+from . import newer_torch
 from .kernels import PackedProblem, QuadraticModel, pack_transform, quadratic_model, stored
 from .pose import PoseType, finite_poses
 
@@ -73,7 +73,7 @@ def minimise(
         min_decrease: share of the predicted decrease that a step must achieve.
     """
     state = start(kind, pose, radius)
-    if not torch.compiler.is_compiling():
+    if not newer_torch.is_compiling():
         for _ in range(num_iter + 1):
             state = iterate(kind, problem, state, min_decrease)
         return state
@@ -83,7 +83,7 @@ def minimise(
         return count + 1, iterate(kind, problem, state, min_decrease)
 
     count = torch.zeros((), dtype=torch.long, device="cpu")  # to be read without waiting for a GPU
-    return while_loop(lambda count, _: count <= num_iter, go_on, (count, state))[1]
+    return newer_torch.while_loop(lambda count, _: count <= num_iter, go_on, (count, state))[1]
 
 
 def start(kind: PoseType, pose: Tensor, radius: float) -> State:
@@ -130,7 +130,7 @@ def judge(state: State, trial: Trial, model: QuadraticModel, min_decrease: float
     grown = state.radius / (1 - (2 * ratio - 1) ** 3).clamp(min=1 / 3)
 
     def chosen(new: Tensor, old: Tensor) -> Tensor:
-        if not torch.compiler.is_compiling():
+        if not newer_torch.is_compiling():
             return torch.where(accept, new, old)
         # Plane by plane: all other loops give a thread the same objects, but this one a compiler
         # would split by planes, whose numbers would then go from core to core and back.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
@@ -137,7 +137,7 @@ def save_keyframe(
         if "homography" in camera:
             image = turn_image(image, np.array(camera["homography"]))
         cameras[channel] = _camera_scene(channel, camera, image, boxes, lidar_path, title)
-    time = datetime.fromtimestamp(frame["timestamp"], UTC)
+    time = datetime.fromtimestamp(frame["timestamp"], timezone.utc)
     scene = Surround(
         cameras,
         truth,  # in the colours of their classes, which predictions have elsewhere

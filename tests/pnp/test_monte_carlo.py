@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 
-import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
@@ -146,6 +145,7 @@ def test_few_samples_and_no_objects(normal, sampler, num_samples, num_rounds):
 
 
 def golden_problem(golden_dir, dof: int) -> tuple[dict[str, torch.Tensor], PnPProblem]:
+    np = pytest.importorskip("numpy")
     with np.load(golden_dir / f"public_pnp_{dof}dof.npz") as arrays:
         golden = {name: torch.from_numpy(arrays[name]) for name in arrays}
     camera = PerspectiveCamera(golden["cam_mats"], golden["img_shape"])
@@ -185,6 +185,7 @@ def test_default_sampler_is_accurate_with_few_samples(golden_dir, dof, bound):
 
 def dense_log_evidence(problem: PnPProblem, result, half_width: float, steps: int) -> float:
     """Integral of exp(-cost) on a grid along the axes of the covariance, in plain numpy."""
+    np = pytest.importorskip("numpy")
     x3d, x2d, w2d = (t[0].numpy() for t in (problem.x3d, problem.x2d, problem.w2d))
     intrinsics = problem.camera.cam_mats[0].numpy()
     delta = problem.robust_cost.delta[0].item()

@@ -1,7 +1,5 @@
 import dataclasses
 
-import cv2
-import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
@@ -17,6 +15,9 @@ from epropnp_det.pnp import (
     monte_carlo_pose_loss,
 )
 from epropnp_det.pnp.pose import rotate
+
+cv2 = pytest.importorskip("cv2")
+np = pytest.importorskip("numpy")
 
 CAM_MATS = torch.tensor([[[600.0, 0, 640], [0, 610, 360], [0, 0, 1]]], dtype=torch.float64)
 SIZE = torch.tensor([[720, 1280]])

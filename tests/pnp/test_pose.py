@@ -2,11 +2,12 @@ import math
 
 import pytest
 import torch
-from scipy.spatial.transform import Rotation
-from scipy.stats import kstest
 from torch.testing import assert_close
 
 from epropnp_det.pnp.pose import finite_poses, pose_type, pose_type_of, rotate, rotation_matrix
+
+Rotation = pytest.importorskip("scipy.spatial.transform").Rotation
+kstest = pytest.importorskip("scipy.stats").kstest
 
 
 def random_poses(dof, *shape, dtype=torch.float64):

@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
@@ -49,6 +48,7 @@ def test_single_precision(golden_dof, golden_problem):
 
 
 def test_cost_by_hand(make_problem):
+    np = pytest.importorskip("numpy")
     problem, pose = make_problem(batch=2, num_points=3, noise=20.0)
     expected = np.zeros(2)
     x3d, x2d, w2d = (t.numpy() for t in (problem.x3d, problem.x2d, problem.w2d))

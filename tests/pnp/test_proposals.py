@@ -2,7 +2,6 @@ import math
 
 import pytest
 import torch
-from scipy import integrate, stats
 from torch.testing import assert_close
 
 from epropnp_det.pnp.pose import QuaternionPose
@@ -13,6 +12,9 @@ from epropnp_det.pnp.proposals import (
     VonMisesUniform,
     scale_factor,
 )
+
+integrate = pytest.importorskip("scipy.integrate")
+stats = pytest.importorskip("scipy.stats")
 
 F64 = torch.float64
 

@@ -1,8 +1,9 @@
 import pytest
 import torch
-from scipy import stats
 
 from epropnp_det.pnp.sobol import _direction_digits, scrambled_sobol
+
+stats = pytest.importorskip("scipy.stats")
 
 
 def generator(seed: int = 0) -> torch.Generator:

@@ -1,6 +1,5 @@
 import dataclasses
 
-import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
@@ -73,6 +72,7 @@ def test_keep_objects_replaces_values_and_blocks_overflowing_gradients():
 
 
 def test_integer_index_keeps_the_batch_dimension(make_problem):
+    np = pytest.importorskip("numpy")
     problem, _ = make_problem(batch=3)
     for index in (1, -1, np.int64(1)):
         assert torch.equal(problem[index].x3d, problem.x3d[int(index)][None])

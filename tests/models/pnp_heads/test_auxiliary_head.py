@@ -122,7 +122,7 @@ class SlowRegions:
             for cell in self.cells():
                 for h in range(HEADS):
                     part = slice(h * CHANNELS // HEADS, (h + 1) * CHANNELS // HEADS)
-                    k, v = (x[r, part, *cell] for x in (key, value))
+                    k, v = (x[(r, part, *cell)] for x in (key, value))
                     output = head.weight[h] @ v + head.bias[h]
                     self.x3d[r, cell, h] = output[:3] * size
                     self.log_scale[r, cell, h] = output[3:]
