@@ -5,6 +5,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +135,13 @@ def test_a_table_that_only_it_has(copied, truck_rig):
     (copied / VERSION / "ego_motion_cabin.json").unlink()
     with pytest.raises(UserError, match="ego_motion_cabin.json is missing"):
         create_nuscenes_infos(copied, VERSION, rig=truck_rig)
+
+
+def test_early_tables_without_weather_open_quietly(copied):
+    (copied / VERSION / "weather_annotation.json").unlink()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert load_tables(copied, VERSION).weather_annotation == []
 
 
 def test_own_splits_are_not_read_by_its_devkit(copied):
