@@ -18,7 +18,7 @@ lint: env
 	$(ENV_PYTHON) -m ruff format --check .
 
 package: env
-	$(ENV_PYTHON) -m build --no-isolation --outdir dist .
+	$(ENV_PYTHON) -m build --quiet --no-isolation --outdir dist .
 	$(ENV_PYTHON) -m twine check --strict dist/*
 
 docs: env

@@ -50,7 +50,7 @@ setup(
         "benchmarks": [DETECTOR, "pypose==0.9.5", "terminaltables>=3.1,<4"],
         # Not the detector: the layer's tests run without.
         "tests": [
-            "build>=1.2,<2",
+            "build>=1.6,<2",
             "hypothesis>=6.100,<7",
             "pytest>=9,<10",
             "ruff>=0.17,<0.18",
