@@ -104,7 +104,8 @@ class Rig:
         Raises:
             UserError: as :meth:`from_dict` does.
         """
-        return cls.from_dict(metainfo.get("rig") or {})
+        described = metainfo.get("rig")
+        return cls.from_dict(described) if described else NUSCENES
 
     @classmethod
     def of_config(cls, path: str | Path) -> Rig:

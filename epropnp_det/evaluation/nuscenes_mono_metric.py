@@ -149,7 +149,6 @@ class NuScenesMonoMetric(NuScenesMetric):
             UserError: the settings do not fit the data.
         """
         self._dataset_meta = dataset_meta
-        self._rig = Rig.of_metainfo(dataset_meta)
         if is_main_process():
             if self._file.rig != self._rig:
                 raise UserError(
@@ -234,6 +233,10 @@ class NuScenesMonoMetric(NuScenesMetric):
             f"(their errors as 1). Over its own classes alone mAP is {own:.4f}.",
             "current",
         )
+
+    @property
+    def _rig(self) -> Rig:
+        return Rig.of_metainfo(self.dataset_meta)
 
     @cached_property
     def _file(self) -> EvaluatedFile:

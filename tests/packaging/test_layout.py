@@ -81,9 +81,10 @@ def test_extras(metadata):
         "det",
         "docs",
         "tests",
+        "truckscenes",
     }
     extras = [line for line in metadata.get_all("Requires-Dist") if "extra ==" in line]
-    for name in ("demo", "docs", "benchmarks"):
+    for name in ("demo", "docs", "benchmarks", "truckscenes"):
         assert f'epropnp_det[det]; extra == "{name}"' in extras
     assert any(line.startswith("mmdet3d") and line.endswith('"det"') for line in extras)
 
