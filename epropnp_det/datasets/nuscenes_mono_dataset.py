@@ -19,7 +19,6 @@ from .rig import NUSCENES, Rig
 from .transforms import LevelImage
 
 _DATA_PREFIX = {
-    "pts": f"samples/{LIDAR}",
     "sweeps": f"sweeps/{LIDAR}",
     # Of cameras that nuScenes does not have.
     "img": "",
@@ -113,7 +112,7 @@ class NuScenesMonoDataset(NuScenesDataset):
             data_root=data_root,
             ann_file=ann_file,
             pipeline=list(pipeline),
-            data_prefix={**_DATA_PREFIX, **(data_prefix or {})},
+            data_prefix={**_DATA_PREFIX, "pts": self._rig.lidar_folder, **(data_prefix or {})},
             box_type_3d=box_type_3d,
             load_type=load_type,
             modality=modality or {"use_lidar": False, "use_camera": True},
@@ -165,8 +164,7 @@ class NuScenesMonoDataset(NuScenesDataset):
         lidar = {}
         if "lidar_points" in info:
             points = info["lidar_points"]
-            folder = "" if osp.dirname(points["lidar_path"]) else self.data_prefix["pts"]
-            path = osp.join(folder or self.data_root or "", points["lidar_path"])
+            path = osp.join(self.data_prefix["pts"], points["lidar_path"])
             lidar = {
                 "lidar_points": {"ego2global": info["ego2global"], **points, "lidar_path": path}
             }

@@ -58,7 +58,7 @@ def check_points(path: Path) -> None:
 
 def _check_point_cloud(path: Path, size: int) -> None:
     with path.open("rb") as file:
-        head, mark, _ = file.read(_HEADER).partition(b"\nDATA ")
+        head, mark, rest = file.read(_HEADER).partition(b"\nDATA ")
     header = {
         name: values
         for name, *values in (line.split() for line in head.decode("latin1").splitlines() if line)
@@ -66,10 +66,9 @@ def _check_point_cloud(path: Path, size: int) -> None:
     lacking = {"FIELDS", "SIZE", "COUNT", "POINTS"} - header.keys()
     if not mark or lacking or not {"x", "y", "z"} <= set(header["FIELDS"]):
         raise UserError(f"{path} is no PCD file of points with x, y and z: download it again")
-    with path.open("rb") as file:
-        file.seek(len(head) + 1)
-        line = file.readline()
-    if line.split()[1:] == [b"binary"] and size - len(head) - 1 - len(line) < _bytes(header):
+    encoding, end, _ = rest.partition(b"\n")
+    start = sum(map(len, (head, mark, encoding, end)))
+    if encoding.strip() == b"binary" and size - start < _bytes(header):
         raise UserError(f"{path} is cut short: download it again")
 
 

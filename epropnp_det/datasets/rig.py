@@ -139,6 +139,14 @@ class Rig:
         """Label of an object without attribute."""
         return len(self.attributes)
 
+    @property
+    def lidar_folder(self) -> str:
+        """Folder below the dataroot of the sweeps that an info file names.
+
+        It has nuScenes' by their bare names, as stock files do, and others with their folders.
+        """
+        return f"samples/{self.lidar}" if self.lidar == nuscenes_names.LIDAR else ""
+
     @cached_property
     def labels(self) -> Mapping[str, int]:
         """By category of the devkit's, the label of its class; -1 where that is not detected."""

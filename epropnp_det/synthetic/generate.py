@@ -11,6 +11,7 @@ from functools import partial
 from io import BytesIO
 from multiprocessing import get_context
 from pathlib import Path
+from textwrap import fill
 
 import cv2
 import numpy as np
@@ -34,16 +35,13 @@ JPEG_QUALITY = 92
 README = """\
 # Synthetic data
 
-Everything in this folder is simulated: a straight street and its traffic, built of simple shapes,
-rendered by computer and written in the format of {title}. It holds no measurement of
-the real world, and nothing of that dataset but {borrowed}.
-Results on it say nothing about results on {title}.
+{origin}
 
 - Images: at each camera's own timestamp and ego pose. Pixel column i covers [i, i + 1).
 - LiDAR: an instant snapshot without noise. `num_lidar_pts` counts the points on the object.
 - Annotated are the objects that the LiDAR or a camera saw, at the keyframe's time; nothing is in
-  version v1.0-test.
-- Visibility: share of an object's pixels in the images that nothing else hides, from ray
+  version {test}.
+- Visibility: share of an object's pixels in the {cameras} images that nothing else hides, from ray
   casting through every pixel's centre.
 - {absent}
 
@@ -125,8 +123,18 @@ def _is_complete(settings: Settings, root: Path) -> bool:
 def _prepare_folder(settings: Settings, root: Path) -> None:
     _write(root / MANIFEST, json.dumps(_manifest(settings), indent=1).encode())
     described = settings.format
+    title = described.devkit.title
+    origin = (
+        "Everything in this folder is simulated: a straight street and its traffic, built of "
+        f"simple shapes, rendered by computer and written in the format of {title}. It holds no "
+        f"measurement of the real world, and nothing of the {title} dataset but "
+        f"{described.borrowed}. Results on it say nothing about results on {title}."
+    )
     text = README.format(
-        title=described.devkit.title, borrowed=described.borrowed, absent=described.absent
+        origin=fill(origin, 100),
+        test=described.versions[-1],
+        cameras={4: "four", 6: "six"}[len(described.cameras)],
+        absent=described.absent,
     )
     _write(root / "README.md", text.encode())
     if "map" in described.devkit.tables:

@@ -15,7 +15,7 @@ _TAGS = (
     "weather.clear;area.city;daytime.noon;season.summer;lighting.illuminated;structure.regular;"
     "construction.unchanged"
 )
-_NUSCENES, _TRUCKSCENES = "nuscenes", "truckscenes"
+_NUSCENES = "nuscenes"
 
 
 def visibility_token(dataset: str, level: int) -> str:

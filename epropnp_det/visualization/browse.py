@@ -15,7 +15,7 @@ from ..command_line import check_output_folder
 from ..datasets.image_folders import image_folders
 from ..datasets.info_file import read_info_file
 from ..datasets.levelling import turn_image
-from ..datasets.nuscenes_names import CAMERAS, LIDAR
+from ..datasets.nuscenes_names import CAMERAS
 from ..datasets.point_files import read_points
 from ..datasets.rig import NUSCENES, Rig
 from ..datasets.transforms import LoadCameraLidarPoints
@@ -118,9 +118,7 @@ def save_keyframe(
     lidar_to_ego = np.array(lidar.get("lidar2ego", np.eye(4)))
     lidar_path, points = None, None
     if "lidar_path" in lidar:
-        lidar_path = Path(root, "samples", LIDAR, lidar["lidar_path"])
-        if Path(lidar["lidar_path"]).parent.name:  # not that of nuScenes' folder
-            lidar_path = Path(root, lidar["lidar_path"])
+        lidar_path = Path(root, rig.lidar_folder, lidar["lidar_path"])
         with readable(lidar_path):
             points = read_points(lidar_path.read_bytes(), lidar_path)
         points = points @ lidar_to_ego[:3, :3].T + lidar_to_ego[:3, 3]

@@ -277,3 +277,13 @@ def test_bad_info_file(fake_root, content, message):
 def test_bad_data_root(tmp_path, fake_infos):
     with pytest.raises(UserError, match="nowhere is not a folder"):
         _mono(tmp_path / "nowhere", fake_infos)
+
+
+def test_sweeps_in_folders_of_ones_own(fake_root, fake_infos, tmp_path):
+    content = pickle.loads(fake_infos.read_bytes())
+    content["data_list"][0]["lidar_points"]["lidar_path"] = "monday/0.bin"
+    path = tmp_path / "own.pkl"
+    path.write_bytes(pickle.dumps(content))
+    data = _mono(fake_root, path, data_prefix={"pts": "lidar"})
+    found = data.get_data_info(0)["lidar_points"]["lidar_path"]
+    assert found == f"{fake_root}/lidar/monday/0.bin"

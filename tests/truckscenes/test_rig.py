@@ -1,5 +1,6 @@
 """Descriptions of datasets that are not nuScenes."""
 
+import sys
 from importlib.util import find_spec
 
 import pytest
@@ -71,6 +72,6 @@ def test_every_devkit_has_the_splits_of_its_versions(devkit, tmp_path):
 
 
 def test_a_devkit_that_is_not_installed(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "truckscenes.eval.detection.utils", None)
+    monkeypatch.setitem(sys.modules, "truckscenes.eval.detection.utils", None)
     with pytest.raises(UserError, match='run `pip install "truckscenes-devkit>=1.2,<1.3"`'):
         DEVKITS["truckscenes"].class_of("vehicle.car")
