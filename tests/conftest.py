@@ -1,7 +1,14 @@
 """Fixtures shared by all tests."""
 
+import json
+import os
+import subprocess
+import sys
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from subprocess import CompletedProcess, Popen
 
 import pytest
 import torch
@@ -17,6 +24,9 @@ settings.register_profile("house", deadline=None)
 settings.load_profile("house")
 
 REPO_ROOT = Path(__file__).resolve().parents[1]
+
+Run = Callable[..., CompletedProcess]
+"""Run Python on some arguments in a folder; keyword arguments are environment variables."""
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -57,6 +67,77 @@ def golden_dir(shared_dir: Path) -> Path:
 @pytest.fixture(scope="session")
 def keyframe_root(shared_dir: Path) -> Path:
     return shared_dir / "data" / "nuscenes_keyframe"
+
+
+def environment(variables: dict[str, str]) -> dict[str, str]:
+    """Environment variables of a run: if not told otherwise, it finds this package and the toys."""
+    path = os.pathsep.join([str(REPO_ROOT), str(REPO_ROOT / "tests" / "tools")])
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path, **variables}
+
+
+@pytest.fixture(scope="session")
+def run_fresh() -> Run:
+    """Run Python on some arguments in a folder; keyword arguments are environment variables."""
+
+    def run(cwd: Path, *arguments: object, **variables: str) -> CompletedProcess:
+        return subprocess.run(
+            [sys.executable, *map(str, arguments)],
+            cwd=cwd,
+            env=environment(variables),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def run_script(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """As ``run_fresh``, by a process that has imported everything."""
+    everything = ("mmdet3d.apis", "nuscenes.eval.detection.evaluate", "epropnp_det.plugin")
+    with zygote(tmp_path_factory, *everything) as run:
+        yield run
+
+
+@pytest.fixture(scope="session")
+def run_imports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """As ``run_fresh``, by a process that has imported much of what OpenMMLab imports of others."""
+    others = ("cv2", "matplotlib.pyplot", "numba", "pycocotools.mask", "scipy.stats", "skimage")
+    more = ("sklearn.gaussian_process", "torch.distributed.fsdp", "torch.distributed.optim")
+    devkits = ("lyft_dataset_sdk.lyftdataset", "nuscenes.eval.detection.evaluate", "trimesh")
+    with zygote(tmp_path_factory, *others, *more, *devkits) as run:
+        yield run
+
+
+@contextmanager
+def zygote(folders: pytest.TempPathFactory, *modules: str) -> Iterator[Run]:
+    """A process that has imported some modules, and a way to have it fork a run."""
+    process = Popen(
+        [sys.executable, Path(__file__).with_name("zygote.py"), *modules],
+        env=environment({}),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+    def run(cwd: Path, *arguments: object, **variables: str) -> CompletedProcess:
+        words = [str(argument) for argument in arguments]
+        files = [folders.mktemp("run") / name for name in ("stdout", "stderr")]
+        request = dict(
+            words=words,
+            cwd=str(cwd),
+            environment=environment(variables),
+            stdout=str(files[0]),
+            stderr=str(files[1]),
+        )
+        print(json.dumps(request), file=process.stdin, flush=True)
+        status = int(process.stdout.readline())
+        return CompletedProcess(words, status, *(file.read_text() for file in files))
+
+    with process:
+        yield run
+        process.stdin.close()
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,8 @@ import json
 import os
 import pickle
 import signal
-import subprocess
-import sys
 from multiprocessing import get_start_method
+from subprocess import CompletedProcess
 
 import pytest
 
@@ -165,30 +164,30 @@ def test_folder_that_cannot_be_written(fake_root, tmp_path):
         create_nuscenes_infos(fake_root, "v1.0-mini", tmp_path / "file" / "out")
 
 
-def _command_line(repo_root, *args) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "tools/create_data.py", "nuscenes", *map(str, args)],
-        cwd=repo_root,
-        env={**os.environ, "PYTHONPATH": str(repo_root)},
-        capture_output=True,
-        text=True,
-    )
+@pytest.fixture
+def command_line(run_script, repo_root, tmp_path):
+    """Run the tool from another folder than that of the repository."""
+
+    def run(*arguments: object) -> CompletedProcess:
+        return run_script(tmp_path, repo_root / "tools/create_data.py", "nuscenes", *arguments)
+
+    return run
 
 
-def test_command_line(repo_root, keyframe_root, tmp_path):
+def test_command_line(command_line, keyframe_root, tmp_path):
     args = ("--root", keyframe_root, "--version", "v1.0-mini", "--out-dir", tmp_path)
-    done = _command_line(repo_root, *args, "--workers", 2)
+    done = command_line(*args, "--workers", 2)
     assert done.returncode == 0, done.stderr
     assert "train: 1 frames of 1 scenes (7 scenes" in done.stdout
     assert "frame/s" in done.stderr
     assert [p.name for p in tmp_path.iterdir()] == ["nuscenes_infos_train.pkl"]
 
 
-def test_command_line_tells_a_fault_in_one_line(repo_root, fake_root, tmp_path):
+def test_command_line_tells_a_fault_in_one_line(command_line, fake_root, tmp_path):
     image = _front_image(fake_root)
     image.unlink()
     args = ("--root", fake_root, "--version", "v1.0-mini", "--out-dir", tmp_path / "out")
-    done = _command_line(repo_root, *args, "--workers", 2)
+    done = command_line(*args, "--workers", 2)
     assert done.returncode == 2
     assert f"error: {image} is missing" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr

@@ -31,21 +31,15 @@ ORDERS = {
 }
 
 
-def python(code: str, *paths: Path) -> subprocess.CompletedProcess:
-    """Run code in an interpreter of its own, with folders before all others to import from."""
-    found = os.pathsep.join([*map(str, paths), os.environ.get("PYTHONPATH", "")])
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": found},
-        capture_output=True,
-        text=True,
-    )
+@pytest.fixture
+def run_python(run_imports, tmp_path):
+    """Run code, which has to end well, in an interpreter that has imported nothing of OpenMMLab."""
 
+    def run(code: str) -> None:
+        done = run_imports(tmp_path, "-c", code)
+        assert done.returncode == 0, done.stderr
 
-def run_python(code: str, *paths: Path) -> str:
-    done = python(code, *paths)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return run
 
 
 def test_custom_imports_register_every_name():
@@ -58,7 +52,7 @@ def test_custom_imports_register_every_name():
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_order_of_imports_does_not_matter(order):
+def test_order_of_imports_does_not_matter(run_python, order):
     run_python(
         f"{ORDERS[order]}\n"
         "from mmdet3d.registry import DATASETS\n"
@@ -71,13 +65,13 @@ def test_order_of_imports_does_not_matter(order):
     )
 
 
-def test_runner_is_found_before_anything_of_mmdet3d():
+def test_runner_is_found_before_anything_of_mmdet3d(run_python):
     run_python(
         "import epropnp_det, mmengine.registry\nassert 'EProPnPRunner' in mmengine.registry.RUNNERS"
     )
 
 
-def test_scope_of_mmdet3d_is_enough():
+def test_scope_of_mmdet3d_is_enough(run_python):
     run_python(
         "import epropnp_det\n"
         "from mmengine.registry import DATASETS, DefaultScope\n"
@@ -89,7 +83,7 @@ def test_scope_of_mmdet3d_is_enough():
     )
 
 
-def test_other_registries_of_mmengine_do_not_ask_us():
+def test_other_registries_of_mmengine_do_not_ask_us(run_python):
     run_python(
         "import sys, epropnp_det\n"
         "from mmengine.registry import HOOKS\n"
@@ -110,7 +104,7 @@ def test_every_registry_with_parts_of_ours_is_told_of_the_plugin():
 
 
 @pytest.mark.parametrize("package", ["epropnp_det", "epropnp_det.pnp"])
-def test_alone_it_imports_nothing_of_openmmlab(package):
+def test_alone_it_imports_nothing_of_openmmlab(run_python, package):
     run_python(
         f"import sys, {package}\n"
         "found = {'mmengine', 'mmcv', 'mmdet', 'mmdet3d'} & sys.modules.keys()\n"
@@ -130,7 +124,7 @@ def test_package_alone_imports_nothing_heavy():
 
 
 @pytest.mark.parametrize("order", ["import mmengine, epropnp_det", "import epropnp_det, mmengine"])
-def test_without_mmdet3d_nothing_is_registered(order):
+def test_without_mmdet3d_nothing_is_registered(run_python, order):
     run_python(
         "import sys\n"
         "sys.modules['mmdet3d'] = None\n"
@@ -141,7 +135,7 @@ def test_without_mmdet3d_nothing_is_registered(order):
     )
 
 
-def test_module_that_makes_registries_keeps_its_loader():
+def test_module_that_makes_registries_keeps_its_loader(run_python):
     run_python(
         "import inspect, epropnp_det, mmdet3d.registry as module\n"
         "assert module.__loader__ is module.__spec__.loader\n"
@@ -151,11 +145,12 @@ def test_module_that_makes_registries_keeps_its_loader():
 
 
 @pytest.mark.parametrize("order", ["import mmengine, epropnp_det", "import epropnp_det, mmengine"])
-def test_versions_are_compared_in_either_order(order, tmp_path):
+def test_versions_are_compared_in_either_order(order, run_imports, tmp_path):
     info = tmp_path / "mmdet3d-1.5.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mmdet3d\nVersion: 1.5.0\n")
-    done = python(f"{order}\nfrom mmdet3d.registry import MODELS\nMODELS.get('A')", tmp_path)
+    code = f"{order}\nfrom mmdet3d.registry import MODELS\nMODELS.get('A')"
+    done = run_imports(tmp_path, "-c", code, PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (
         "epropnp_det.errors.UserError: epropnp_det needs mmdet3d >=1.4.0,<1.5, but 1.5.0 is "
@@ -163,7 +158,7 @@ def test_versions_are_compared_in_either_order(order, tmp_path):
     )
 
 
-def test_shipped_configs_register_after_the_layer_was_imported_alone(repo_root):
+def test_shipped_configs_register_after_the_layer_was_imported_alone(run_python, repo_root):
     config = repo_root / "configs/_base_/default_runtime.py"
     run_python(
         "import epropnp_det.pnp\n"

@@ -3,26 +3,18 @@
 import json
 import os
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 
 @pytest.fixture
-def run(repo_root, tmp_path):
+def run(run_script, repo_root, tmp_path):
     """Run a script of the repository in a folder of its own."""
 
     def run(script: str, *arguments: str) -> str:
-        paths = os.pathsep.join([str(repo_root), str(repo_root / "examples/custom_data")])
-        done = subprocess.run(
-            [sys.executable, str(repo_root / script), *arguments],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
-        )
+        path = f"{repo_root}{os.pathsep}{repo_root / 'examples/custom_data'}"
+        done = run_script(tmp_path, repo_root / script, *arguments, PYTHONPATH=path)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

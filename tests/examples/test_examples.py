@@ -1,21 +1,11 @@
-import os
-import subprocess
-import sys
-
 import pytest
 
 
 @pytest.fixture
-def run_example(repo_root, tmp_path):
+def run_example(run_fresh, repo_root, tmp_path):
     def run(name: str, *args: str) -> str:
-        paths = os.pathsep.join(filter(None, (str(repo_root), os.environ.get("PYTHONPATH"))))
-        done = subprocess.run(
-            [sys.executable, str(repo_root / "examples" / name), *args],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": paths, "PYTHONUTF8": "1", "MPLBACKEND": "Agg"},
-        )
+        variables = {"PYTHONUTF8": "1", "MPLBACKEND": "Agg"}
+        done = run_fresh(tmp_path, repo_root / "examples" / name, *args, **variables)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
@@ -57,24 +58,23 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def python(installed: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess]:
+def python(
+    installed: Path,
+    tmp_path: Path,
+    run_imports: Callable[..., CompletedProcess],
+    run_fresh: Callable[..., CompletedProcess],
+) -> Callable[..., CompletedProcess]:
     """Run Python with the installed wheel, in an empty folder, away from any clone."""
 
-    def run(*arguments: object, absent: tuple[str, ...] = ()) -> subprocess.CompletedProcess:
-        paths = [str(installed)]
-        if absent:
-            (tmp_path / "absent").mkdir()
-            lines = ["import sys", *(f"sys.modules[{name!r}] = None" for name in absent)]
-            (tmp_path / "absent/sitecustomize.py").write_text("\n".join(lines))
-            paths.append(str(tmp_path / "absent"))
-        (tmp_path / "desk").mkdir(exist_ok=True)
-        return subprocess.run(
-            [sys.executable, *map(str, arguments)],
-            cwd=tmp_path / "desk",
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-        )
+    def run(*arguments: object, absent: tuple[str, ...] = ()) -> CompletedProcess:
+        desk = tmp_path / "desk"
+        desk.mkdir(exist_ok=True)
+        if not absent:
+            return run_imports(desk, *arguments, PYTHONPATH=str(installed))
+        (tmp_path / "absent").mkdir()
+        lines = ["import sys", *(f"sys.modules[{name!r}] = None" for name in absent)]
+        (tmp_path / "absent/sitecustomize.py").write_text("\n".join(lines))
+        path = os.pathsep.join([str(installed), str(tmp_path / "absent")])
+        return run_fresh(desk, *arguments, PYTHONPATH=path)
 
     return run

@@ -1,34 +1,13 @@
-"""A finished training of the toy task, and a way to run scripts on it."""
+"""A finished training of the toy task, and the tools within this process."""
 
 import importlib.util
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from toy_task import TOY_CONFIG
-
-
-@pytest.fixture(scope="session")
-def run_script(repo_root: Path) -> Callable[..., subprocess.CompletedProcess]:
-    """Run Python on some arguments in a folder; keyword arguments are environment variables."""
-
-    def run(cwd: Path, *arguments: object, **variables: str) -> subprocess.CompletedProcess:
-        paths = os.pathsep.join([str(repo_root), str(TOY_CONFIG.parent)])
-        environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", **variables}
-        return subprocess.run(
-            [sys.executable, *map(str, arguments)],
-            cwd=cwd,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-        )
-
-    return run
 
 
 @pytest.fixture(scope="session")

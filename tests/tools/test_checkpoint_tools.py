@@ -85,7 +85,7 @@ def test_backbone_that_is_another(fails, backbone, server):
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["swin-b"], []])
-def test_answers_before_anything_heavy_is_imported(arguments, run_script, repo_root, tmp_path):
+def test_answers_before_anything_heavy_is_imported(arguments, run_fresh, repo_root, tmp_path):
     program = (
         "import runpy, sys\n"
         "script, *sys.argv[1:] = sys.argv[1:]\n"
@@ -95,7 +95,7 @@ def test_answers_before_anything_heavy_is_imported(arguments, run_script, repo_r
         f"    print('imported', sorted(set({HEAVY}) & set(sys.modules)))"
     )
     tool = repo_root / "tools/download_checkpoint.py"
-    done = run_script(tmp_path, "-c", program, tool, *arguments)
+    done = run_fresh(tmp_path, "-c", program, tool, *arguments)
     assert done.returncode == (0 if "--help" in arguments else 2), done.stderr
     assert "imported []" in done.stdout
     assert "resnet101" in done.stdout + done.stderr or not arguments
@@ -106,7 +106,8 @@ def test_folder_config_and_conversion_of_a_model_are_told(
     name, import_tool, fails, repo_root, monkeypatch
 ):
     said = fails("download_checkpoint", name, "--out", "my files")
-    assert f"config epropnp_det_{name} by hand from https://drive.google.com/drive/folders/" in said
+    config = MODELS[name].published_config
+    assert f"config {config} by hand from https://drive.google.com/drive/folders/" in said
     assert all(str(folder) in said for folder in MODELS[name].folders)
     assert said.endswith(f" goes with {MODELS[name].config}.")
     program, script, *words = shlex.split(told_command(said))

@@ -399,14 +399,14 @@ def test_demo_where_nothing_can_be_written(import_tool, tmp_path, monkeypatch, c
     assert "work_dirs is no folder" in capsys.readouterr().err
 
 
-def test_at_once_is_before_heavy_imports(desk, run_script, repo_root):
+def test_at_once_is_before_heavy_imports(desk, run_fresh, repo_root):
     wrong = [(words(call, change), 2) for call, change, _ in rows(AT_ONCE)]
     right = [([*words(call), "--help"], 0) for call in RIGHT]
     wanted = [
         [[f"{repo_root}/tools/{tool}.py", *arguments], status, []]
         for (tool, *arguments), status in wrong + right
     ]
-    done = run_script(desk, "-c", ASK, json.dumps([command for command, *_ in wanted]))
+    done = run_fresh(desk, "-c", ASK, json.dumps([command for command, *_ in wanted]))
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == wanted
 

@@ -68,9 +68,9 @@ def test_config_of_a_resumed_training_trains_from_the_start(run_script, repo_roo
     assert "Epoch(train) [1]" in done.stdout
 
 
-def test_two_processes_train_like_one(run_script, repo_root, toy_training, tmp_path):
+def test_two_processes_train_like_one(run_fresh, repo_root, toy_training, tmp_path):
     options = ["train_dataloader.batch_size=1", "val_dataloader.batch_size=1"]
-    done = run_script(
+    done = run_fresh(
         tmp_path,
         *("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"),
         *(repo_root / "tools/train.py", TOY_CONFIG, "--work-dir", "work"),

@@ -3,8 +3,6 @@
 import json
 import pickle
 import shutil
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 
@@ -107,14 +105,11 @@ def test_nothing_is_wrong_with_them(truck_root):
     assert any("traffic_sign" in line for line in report.lines())
 
 
-def test_command_line(repo_root, truck_root, tmp_path):
+def test_command_line(run_script, repo_root, truck_root, tmp_path):
     words = ["--root", truck_root, "--version", VERSION, "--out-dir", tmp_path, "--workers", "2"]
     config = repo_root / "configs/_base_/datasets/truckscenes_mono3d.py"
     words += ["--rig", config, "--info-prefix", "truckscenes"]
-    tool = repo_root / "tools" / "create_data.py"
-    done = subprocess.run(
-        [sys.executable, tool, "nuscenes", *words], capture_output=True, text=True
-    )
+    done = run_script(tmp_path, repo_root / "tools" / "create_data.py", "nuscenes", *words)
     assert done.returncode == 0, done.stderr
     for name in ("truckscenes_infos_train.pkl", "truckscenes_infos_val.pkl"):
         written, made = (
