@@ -12,9 +12,11 @@ Importing this module, as `custom_imports` does, has both saved as plain data:
 
 import copyreg
 import functools
+import os
 import pickle
 import struct
 import zipfile
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,9 +72,21 @@ def _with_python_numbers(state_dict: Callable[[MessageHub], dict]) -> Callable[[
     return plain
 
 
+def _allow_history_buffer() -> None:
+    """Have the restricted unpickler call :func:`history_buffer`, and be what loads by default."""
+    if hasattr(torch.serialization, "add_safe_globals"):
+        torch.serialization.add_safe_globals([history_buffer])
+    else:  # before PyTorch 2.4, which also allows the Counter of a schedule's milestones
+        allowed = torch._weights_only_unpickler._get_allowed_globals()
+        allowed.update({f"{c.__module__}.{c.__name__}": c for c in (history_buffer, Counter)})
+    # mmengine does not ask for it, and it is the default from then on.
+    if torch.__version__ < "2.6":
+        os.environ.setdefault("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "1")
+
+
 copyreg.pickle(HistoryBuffer, _reduce)
 MessageHub.state_dict = _with_python_numbers(MessageHub.state_dict)
-torch.serialization.add_safe_globals([history_buffer])
+_allow_history_buffer()
 
 
 def check_checkpoint(path: str | Path) -> dict:
@@ -99,7 +113,7 @@ def check_checkpoint(path: str | Path) -> dict:
         raise UserError(f"the checkpoint {path} does not exist: give the path of a .pth file.")
     try:
         mapped = zipfile.is_zipfile(path)
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        checkpoint = torch.load(str(path), map_location="cpu", weights_only=True, mmap=mapped)
     except BROKEN_FILE_ERRORS as error:
         if isinstance(error, pickle.UnpicklingError) and zipfile.is_zipfile(path):
             raise UserError(

@@ -248,7 +248,7 @@ def _given(module: nn.Module, num_files: int) -> dict[str, torch.Size]:
     """
     shapes, given = {}, 0
 
-    def note(_: nn.Module, state: Mapping[str, object], *__: object) -> None:
+    def note(state: Mapping[str, object], *_: object) -> None:
         nonlocal given
         shapes.update((name, getattr(value, "shape", None)) for name, value in state.items())
         given += 1
@@ -256,7 +256,8 @@ def _given(module: nn.Module, num_files: int) -> dict[str, torch.Size]:
             raise _AllGiven
 
     trial = copy.deepcopy(module).cpu()
-    trial.register_load_state_dict_pre_hook(note)
+    # By its private name, which it already had in PyTorch 2.1.
+    trial._register_load_state_dict_pre_hook(note)
     # The training draws the same numbers with and without the trial.
     with torch.random.fork_rng(devices=[]), suppress(_AllGiven):
         trial.init_weights()

@@ -61,7 +61,7 @@ def test_training_step_is_finite(build, make_sample, name, amp):
     model = build().train()
     dtypes = []
     model.bbox_head.pnp.register_forward_pre_hook(
-        lambda _, args: dtypes.extend((args[0].x3d.dtype, torch.is_autocast_enabled("cpu")))
+        lambda _, args: dtypes.extend((args[0].x3d.dtype, torch.is_autocast_cpu_enabled()))
     )
     samples = [make_sample(*image) for image in BATCHES[name]]
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=amp):
