@@ -3,13 +3,9 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, astuple
 from functools import partial
 from io import BytesIO
-from multiprocessing import get_context
 from pathlib import Path
 from textwrap import fill
 
@@ -17,10 +13,8 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from ..errors import UserError
-from ..whole_file import whole_file
-from ..workers import uninterrupted_workers
 from .lidar import sweep, sweep_file
+from .output import begin, encode, is_begun, run, write
 from .own_tables import MAP_FILE
 from .plan import Keyframe, Scene, Settings, estimated_bytes, plan_scene, plan_scenes
 from .raycast import cast, pixel_directions
@@ -28,7 +22,6 @@ from .rig import Sensor
 from .tables import Measurement, build_tables
 from .world import World
 
-MANIFEST = "synthetic.json"
 MEASUREMENTS = "measurements.part"  # what the tables will be made of; there until they are
 FORMAT = 3  # raise it when the same settings come to give other bytes
 JPEG_QUALITY = 92
@@ -66,12 +59,12 @@ def generate(settings: Settings, out_dir: str | Path, workers: int = 1) -> bool:
         UserError: the folder holds something else, or cannot be written.
     """
     root = Path(out_dir)
-    if _is_complete(settings, root):
+    manifest = _manifest(settings)
+    if is_begun(root, manifest) and (root / settings.version).is_dir():
         return False
-    try:
-        _prepare_folder(settings, root)
-    except OSError as error:
-        raise UserError(f"cannot write to {root} ({error}): name another folder") from error
+    begin(root, manifest, _readme(settings))
+    if "map" in settings.format.devkit.tables:
+        write(root / MAP_FILE, encode(".png", np.zeros((8, 8), np.uint8)))
     scenes = plan_scenes(settings)
     keyframes = [keyframe for scene in scenes for keyframe in scene.keyframes]
     todo = [keyframe for keyframe in keyframes if not _is_done(settings, root, keyframe)]
@@ -87,7 +80,7 @@ def generate(settings: Settings, out_dir: str | Path, workers: int = 1) -> bool:
         unit="sample",
         smoothing=0,
     ) as progress:
-        for _ in _run(partial(_write_keyframe, settings, root), todo, workers):
+        for _ in run(partial(_write_keyframe, settings, root), todo, workers):
             progress.update()
     measurements = {
         keyframe: Measurement(*np.load(_measurement_path(root, keyframe))) for keyframe in keyframes
@@ -103,25 +96,7 @@ def _manifest(settings: Settings) -> dict:
     return content
 
 
-def _is_complete(settings: Settings, root: Path) -> bool:
-    manifest = root / MANIFEST
-    if not manifest.is_file():
-        if root.is_dir() and any(root.iterdir()):
-            raise UserError(f"{root} is not empty and holds no synthetic dataset: name another")
-        return False
-    try:
-        found = json.loads(manifest.read_bytes())
-    except ValueError as error:
-        raise UserError(
-            f"{manifest} is not valid JSON: remove {root} or name another folder"
-        ) from error
-    if found != _manifest(settings):
-        raise UserError(f"{root} holds a dataset of other settings: remove it or name another")
-    return (root / settings.version).is_dir()
-
-
-def _prepare_folder(settings: Settings, root: Path) -> None:
-    _write(root / MANIFEST, json.dumps(_manifest(settings), indent=1).encode())
+def _readme(settings: Settings) -> str:
     described = settings.format
     title = described.devkit.title
     origin = (
@@ -130,15 +105,12 @@ def _prepare_folder(settings: Settings, root: Path) -> None:
         f"measurement of the real world, and nothing of the {title} dataset but "
         f"{described.borrowed}. Results on it say nothing about results on {title}."
     )
-    text = README.format(
+    return README.format(
         origin=fill(origin, 100),
         test=described.versions[-1],
         cameras={4: "four", 6: "six"}[len(described.cameras)],
         absent=described.absent,
     )
-    _write(root / "README.md", text.encode())
-    if "map" in described.devkit.tables:
-        _write(root / MAP_FILE, _encode(".png", np.zeros((8, 8), np.uint8)))
 
 
 def _measurement_path(root: Path, keyframe: Keyframe) -> Path:
@@ -150,29 +122,6 @@ def _is_done(settings: Settings, root: Path, keyframe: Keyframe) -> bool:
     return all(path.exists() for path in (_measurement_path(root, keyframe), *files))
 
 
-def _run(
-    function: Callable[[Keyframe], None], keyframes: list[Keyframe], workers: int
-) -> Iterable[None]:
-    if workers <= 1:
-        return map(function, keyframes)
-    return _run_parallel(function, keyframes, workers)
-
-
-def _run_parallel(
-    function: Callable[[Keyframe], None], keyframes: list[Keyframe], workers: int
-) -> Iterator[None]:
-    # A renderer that has threads does not survive a fork.
-    try:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            with uninterrupted_workers():
-                written = pool.map(function, keyframes)
-            yield from written
-    except BrokenProcessPool as error:
-        raise UserError(
-            "a worker was killed, perhaps for lack of memory: give fewer --workers and run again"
-        ) from error
-
-
 def _write_keyframe(settings: Settings, root: Path, keyframe: Keyframe) -> None:
     """Write what a keyframe lacks of images, and its sweep and measurement."""
     scene = plan_scene(settings, keyframe.scene)
@@ -180,8 +129,8 @@ def _write_keyframe(settings: Settings, root: Path, keyframe: Keyframe) -> None:
         _write_image(settings, root, scene, keyframe, camera)
     points, measurement = _measure(settings, scene.world, keyframe)
     lidar = settings.format.lidar
-    _write(root / keyframe.filename(lidar), sweep_file(points, lidar.suffix))
-    _write(_measurement_path(root, keyframe), _npy(np.stack(astuple(measurement))))
+    write(root / keyframe.filename(lidar), sweep_file(points, lidar.suffix))
+    write(_measurement_path(root, keyframe), _npy(np.stack(astuple(measurement))))
 
 
 def _measure(
@@ -224,22 +173,13 @@ def _write_image(
         seed=keyframe.stamp(camera) % 2**31,
     )
     quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-    _write(path, _encode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), quality))
-
-
-def _encode(suffix: str, image: np.ndarray, options: Iterable[int] = ()) -> bytes:
-    return cv2.imencode(suffix, image, list(options))[1].tobytes()
+    write(path, encode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), quality))
 
 
 def _npy(array: np.ndarray) -> bytes:
     file = BytesIO()
     np.save(file, array)
     return file.getvalue()
-
-
-def _write(path: Path, content: bytes) -> None:
-    with whole_file(path) as draft:
-        draft.write_bytes(content)
 
 
 def _write_tables(root: Path, version: str, tables: dict[str, list[dict]]) -> None:

@@ -11,7 +11,7 @@ from pyquaternion import Quaternion
 from epropnp_det.datasets.nuscenes_prepare import create_nuscenes_infos
 from epropnp_det.errors import UserError
 from epropnp_det.synthetic import Settings, generate, plan
-from epropnp_det.synthetic.generate import MANIFEST
+from epropnp_det.synthetic.output import MANIFEST
 from epropnp_det.synthetic.plan import plan_scenes, token
 from epropnp_det.synthetic.render import render
 from epropnp_det.synthetic.rig import LIDAR, SENSORS

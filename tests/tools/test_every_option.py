@@ -32,6 +32,7 @@ RIGHT = {
     "name": "create_split --root=data --version=v1.0-mini --name=mine --scenes=scene-0103",
     "kitti": "create_data kitti --root=folder",
     "simulate": "create_synthetic_nuscenes --out=out",
+    "pose": "create_synthetic_bop --out=out",
     "browse": "browse_dataset info_file=data/nuscenes_infos_val.pkl --out=out",
     "split": "browse_dataset --root=data --out=out",
     "look": "check_data data=data --out=out --workers=1",
@@ -47,7 +48,7 @@ EVERY = " ".join(RIGHT).removesuffix(" create")
 CONFIGS = "train test submit infer listed calibrate"
 TRAINED = "test submit infer listed calibrate"
 RUNS = "train test submit"
-FOLDERS = "infer calibrate simulate browse split look film"
+FOLDERS = "infer calibrate simulate pose browse split look film"
 ABSENT = "@ does not exist: correct the path"
 FOLDER = "folder is a folder: give the path of a file"
 EMPTY = "#: the word is empty: give a value, or leave it out"
@@ -146,6 +147,10 @@ AT_ONCE = [
     ("simulate", "--dataset={trucks,}", f"{CHOICE}'nuscenes', 'truckscenes')"),
     ("simulate", "--seed={lucky,0.5,nan,}", "--seed: invalid int value: '@'"),
     ("simulate", "--image-size={400,x,-4x-4,}", "--image-size: '@' is not of the form 400x224"),
+    ("pose", "--{scenes,test-scenes,images-per-scene,workers}={0,-1,two,}", WHOLE),
+    ("pose", "--seed={lucky,0.5,nan,}", "--seed: invalid int value: '@'"),
+    ("pose", "--image-size={400,x,-4x-4,}", "--image-size: '@' is not of the form 640x480"),
+    ("pose", "--clean=2", FLAG),
     # Pictures and videos
     ("browse", "info_file=absent.pkl", f"the info file {ABSENT}"),
     ("browse", "info_file=folder", f"the info file {FOLDER}"),
@@ -258,6 +263,11 @@ LATER = [
     ("simulate", "--dataset=truckscenes --version=v1.0-mini", "choose one of v1.2-mini, v1.2-tr"),
     ("simulate", "--seed=-1", "seed -1: give a number from 0 on"),
     ("simulate", "--image-size=8x8", "image size 8x8: 32x32 is the least"),
+    ("pose", "--out=taken", "taken is not empty and holds no synthetic dataset: name another"),
+    ("pose", "--out=data", "data holds a dataset of other settings: remove it or name another"),
+    ("pose", "--seed=-1", "seed -1: give a number from 0 on"),
+    ("pose", "--image-size=8x8", "image size 8x8: 32x32 is the least"),
+    ("pose", "--scenes=1000001", "names have six digits: ask for at most 1000000 scenes"),
     ("browse", "info_file={empty.pkl,file}", "@ is not readable ... with tools/create_data.py"),
     ("split", "--split=vall", "no info file of split vall (it has: train, val): name another"),
     ("look", "data={empty.pkl,file}", "@ is not readable ... with tools/create_data.py"),
