@@ -8,6 +8,7 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 DETECTOR = "epropnp_det[det]"
+RAY_CASTER = "embreex>=4.4,<5"
 
 # Where mmengine and mim look for what comes with a package, and what it is.
 SHIPPED = "epropnp_det/.mim"
@@ -43,7 +44,9 @@ setup(
     cmdclass={"build_py": BuildWithShipped},
     extras_require={
         "det": requirements(),
-        "demo": [DETECTOR, "embreex>=4.4,<5", "mitsuba>=3.9,<4"],
+        "demo": [DETECTOR, RAY_CASTER, "mitsuba>=3.9,<4"],
+        # Coordinate targets of the object pose network.
+        "pose": [DETECTOR, RAY_CASTER],
         # The devkit is for Python below 3.12.
         "truckscenes": [DETECTOR, "truckscenes-devkit>=1.2,<1.3; python_version < '3.12'"],
         "docs": [DETECTOR, "furo>=2025.9.25,<2026", "myst-parser>=5.2,<6", "sphinx>=8.2,<8.3"],

@@ -1,3 +1,4 @@
+from .bop import BOPDataset
 from .kitti_mono_dataset import KittiMonoDataset
 from .kitti_prepare import create_kitti_infos
 from .nuscenes_mono_dataset import NuScenesMonoDataset
@@ -7,6 +8,7 @@ from .transforms import CropTopRows, LoadCameraLidarPoints, RandomFlipMono3D, Re
 
 __all__ = [
     "NUSCENES",
+    "BOPDataset",
     "CropTopRows",
     "KittiMonoDataset",
     "LoadCameraLidarPoints",

@@ -80,11 +80,12 @@ def test_extras(metadata):
         "demo",
         "det",
         "docs",
+        "pose",
         "tests",
         "truckscenes",
     }
     extras = [line for line in metadata.get_all("Requires-Dist") if "extra ==" in line]
-    for name in ("demo", "docs", "benchmarks", "truckscenes"):
+    for name in ("demo", "docs", "benchmarks", "pose", "truckscenes"):
         assert f'epropnp_det[det]; extra == "{name}"' in extras
     assert any(line.startswith("mmdet3d") and line.endswith('"det"') for line in extras)
 

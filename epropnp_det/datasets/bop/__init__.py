@@ -1,0 +1,37 @@
+"""Data sets in the format of the BOP benchmark (https://bop.felk.cvut.cz), as crops of objects."""
+
+from .crop import box_window, cell_pixels, crop_window, cut_crop
+from .dataset import BOPDataset
+from .format import Scene, Truth, read_scene, scene_folders
+from .models import Mesh, ObjectModel, read_models
+from .transforms import (
+    CropObject,
+    JitterObjectBox,
+    LoadObjectMasks,
+    PackObjectPose,
+    RenderObjectCoords,
+    ReplaceBackground,
+    TurnInPlane,
+)
+
+__all__ = [
+    "BOPDataset",
+    "CropObject",
+    "JitterObjectBox",
+    "LoadObjectMasks",
+    "Mesh",
+    "ObjectModel",
+    "PackObjectPose",
+    "RenderObjectCoords",
+    "ReplaceBackground",
+    "Scene",
+    "Truth",
+    "TurnInPlane",
+    "box_window",
+    "cell_pixels",
+    "crop_window",
+    "cut_crop",
+    "read_models",
+    "read_scene",
+    "scene_folders",
+]

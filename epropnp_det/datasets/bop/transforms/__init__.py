@@ -1,0 +1,17 @@
+from .background import ReplaceBackground
+from .box_jitter import JitterObjectBox
+from .coords import RenderObjectCoords
+from .crop_object import CropObject
+from .masks import LoadObjectMasks
+from .pack import PackObjectPose
+from .turn import TurnInPlane
+
+__all__ = [
+    "CropObject",
+    "JitterObjectBox",
+    "LoadObjectMasks",
+    "PackObjectPose",
+    "RenderObjectCoords",
+    "ReplaceBackground",
+    "TurnInPlane",
+]
