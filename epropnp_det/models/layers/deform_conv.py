@@ -60,6 +60,9 @@ class GatherDCNv2(ModulatedDeformConv2dPack):
         weight = weight * mask.sigmoid()[..., None]
 
         rows = x.permute(0, 2, 3, 1).reshape(-1, channels).to(weight)
+        if weight.requires_grad and not rows.requires_grad and torch.__version__ < "2.13":
+            # 2.1 fails where only the weights are learnt from; those between were not tried.
+            rows = rows.detach().requires_grad_()
         sampled = F.embedding_bag(
             index.reshape(-1, 4), rows, per_sample_weights=weight.reshape(-1, 4), mode="sum"
         )
