@@ -78,9 +78,8 @@ def problem_of(x3d: Tensor, x2d: Tensor, w2d: Tensor, delta: float | None = None
     """Problem of the benchmark's camera and cost, on the device of the correspondences."""
     batch = len(x3d)
     intrinsics = [[FOCAL, 0.0, IMAGE[0] / 2], [0.0, FOCAL, IMAGE[1] / 2], [0.0, 0.0, 1.0]]
-    camera = PerspectiveCamera(
-        x3d.new_tensor(intrinsics).repeat(batch, 1, 1),
-        x3d.new_tensor(IMAGE[::-1].tolist()).repeat(batch, 1),
+    camera = PerspectiveCamera.of_image(
+        x3d.new_tensor(intrinsics).repeat(batch, 1, 1), IMAGE[::-1].tolist()
     )
     cost = HuberCost.adaptive(x2d, w2d) if delta is None else HuberCost(delta)
     return PnPProblem(x3d, x2d, w2d, camera, cost)

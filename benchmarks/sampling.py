@@ -90,7 +90,7 @@ def golden_case(name: str, path: Path) -> Case:
     """Reference objects with their evidence."""
     with np.load(path) as arrays:
         tensors = {key: torch.from_numpy(arrays[key]) for key in arrays}
-    camera = PerspectiveCamera(tensors["cam_mats"], tensors["img_shape"])
+    camera = PerspectiveCamera.of_image(tensors["cam_mats"], tensors["img_shape"])
     points = (tensors[key] for key in ("x3d", "x2d", "w2d"))
     return Case(name, *points, camera, tensors["pose_gt"], log_evidence=tensors["log_evidence"])
 

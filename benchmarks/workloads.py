@@ -116,6 +116,6 @@ def _training(
 
 def _from_correspondences(problem: PnPProblem) -> PnPProblem:
     """The problem, put together again: the robust cost and the checks belong to the time."""
-    camera = PerspectiveCamera(problem.camera.cam_mats, problem.camera.img_shape)
+    camera = PerspectiveCamera(problem.camera.cam_mats, problem.camera.bounds)
     robust_cost = HuberCost.adaptive(problem.x2d, problem.w2d)
     return PnPProblem(problem.x3d, problem.x2d, problem.w2d, camera, robust_cost)

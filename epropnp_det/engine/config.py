@@ -32,7 +32,14 @@ RUNNER_KEYS = frozenset(inspect.signature(Runner).parameters) | {
 }
 
 # Variables that our configs read.
-ENVIRONMENT = ("KITTI_ROOT", "NUSCENES_INFOS", "NUSCENES_ROOT")
+ENVIRONMENT = (
+    "BACKGROUND_ROOT",
+    "KITTI_ROOT",
+    "LM_ROOT",
+    "NUSCENES_INFOS",
+    "NUSCENES_ROOT",
+    "SYNTHETIC_BOP_ROOT",
+)
 
 # Likeness (difflib's ratio) to an existing key from which a new one is taken for a misspelling.
 TYPO = 0.8

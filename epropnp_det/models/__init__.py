@@ -8,7 +8,9 @@ from .losses import (
     CoordinateSmoothL1Loss,
     MixtureNLLLoss,
     MonteCarloPoseLoss,
+    QuaternionLoss,
 )
+from .object_pose import CoordinateHead, EProPnP6DoF, ObjectPoseHead
 from .pnp_heads import AuxiliaryHead, DeformPnPHead
 from .targets import CenterPointAssigner, VolumeCenter
 from .task_modules import EProPnPDecoder, MultiClassLogDimCoder
@@ -17,9 +19,11 @@ from .test_time_augmentation import EProPnPTTA
 __all__ = [
     "AuxiliaryHead",
     "CenterPointAssigner",
+    "CoordinateHead",
     "CoordinateNLLLoss",
     "CoordinateSmoothL1Loss",
     "DeformPnPHead",
+    "EProPnP6DoF",
     "EProPnPDecoder",
     "EProPnPDet",
     "EProPnPTTA",
@@ -28,5 +32,7 @@ __all__ = [
     "MixtureNLLLoss",
     "MonteCarloPoseLoss",
     "MultiClassLogDimCoder",
+    "ObjectPoseHead",
+    "QuaternionLoss",
     "VolumeCenter",
 ]

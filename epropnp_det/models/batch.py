@@ -9,6 +9,12 @@ import torch
 from mmdet3d.structures import Det3DDataSample
 from torch import Tensor
 
+from epropnp_det.pnp import PerspectiveCamera
+from epropnp_det.pnp.camera import image_bounds
+
+BORDER = 200.0
+"""How far outside the stored image a projection may lie, in its pixels (arXiv 2203.13254)."""
+
 UNKNOWN_ATTRIBUTE = -100
 """What cross entropy passes over by default."""
 
@@ -19,14 +25,20 @@ class Views(NamedTuple):
     Attributes:
         cam_mats: (B, 3, 3) camera matrices of the network input, in pixels.
         img_size: (B, 2) image sizes (width, height) before padding, in pixels.
+        bounds: (B, 4) rectangles (left, top, right, bottom) beyond which no projection lies, in
+            pixels of the network input.
     """
 
     cam_mats: Tensor
     img_size: Tensor
+    bounds: Tensor
 
     @classmethod
     def from_samples(cls, samples: Sequence[Det3DDataSample], device: torch.device) -> Views:
-        """Read ``cam2img`` and ``img_shape`` of each sample's meta information.
+        """Read cameras and sizes in each sample's meta information.
+
+        Of an image that was cropped, resized or mirrored, ``ori_cam2img`` and ``ori_shape`` tell
+        the bounds of the stored one. Where they are missing, the image is taken for the stored one.
 
         Raises:
             KeyError: a sample has no ``cam2img``.
@@ -42,7 +54,28 @@ class Views(NamedTuple):
         return cls(
             torch.stack(cam_mats).to(device),
             torch.tensor(sizes, dtype=torch.float32, device=device),
+            torch.stack([_bounds(sample) for sample in samples]).float().to(device),
         )
+
+    def cameras(self, img_ind: Tensor) -> PerspectiveCamera:
+        """The cameras of objects in the images ``img_ind`` (M,)."""
+        return PerspectiveCamera(self.cam_mats[img_ind], self.bounds[img_ind])
+
+
+def _bounds(sample: Det3DDataSample) -> Tensor:
+    """(4,) the stored image of a sample, enlarged by the border, in network pixels."""
+    meta = sample.metainfo
+    if not {"ori_cam2img", "ori_shape"} <= meta.keys():
+        return image_bounds(torch.tensor(meta["img_shape"][:2], dtype=torch.float64), BORDER)
+    stored, now = (torch.as_tensor(meta[key]).double() for key in ("ori_cam2img", "cam2img"))
+    bounds = image_bounds(torch.tensor(meta["ori_shape"][:2], dtype=torch.float64), BORDER)
+    # The camera went with the pixels, whose map is u -> scale * u + offset. A mirrored image has
+    # an ordinary camera, in a mirrored world.
+    scale = torch.stack([now[i, i] / stored[i, i] for i in (0, 1)])
+    if meta.get("flip"):
+        scale[0] *= -1
+    corners = scale * (bounds.view(2, 2) - stored[:2, 2]) + now[:2, 2]
+    return torch.cat([corners.amin(0), corners.amax(0)])
 
 
 class ObjectTruth(NamedTuple):

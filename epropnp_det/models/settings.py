@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import UserError
 from ..setting_types import check_setting_types
+
+_POSE_COUNTS = ("solver_iters", "mc_samples", "mc_rounds")
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class TrainSettings:
     mc_rounds: int = 4
 
     def __post_init__(self) -> None:
-        _check(self, "train_cfg", "samples_per_img")
+        check_counts(self, "train_cfg", ("samples_per_img", *_POSE_COUNTS))
 
 
 @dataclass(frozen=True)
@@ -64,21 +67,31 @@ class TestSettings:
     return_posterior: bool = False
 
     def __post_init__(self) -> None:
-        _check(self, "test_cfg", "max_per_img")
+        check_counts(self, "test_cfg", ("max_per_img", *_POSE_COUNTS))
         if not 0 <= self.mc_scoring_ratio <= 1:
             raise UserError(
                 f"test_cfg.mc_scoring_ratio is {self.mc_scoring_ratio}: give one between 0 and 1."
             )
 
 
-def _check(settings: TrainSettings | TestSettings, key: str, most_objects: str) -> None:
-    """Types, numbers of things, and samples that the rounds share evenly."""
-    check_setting_types(type(settings), vars(settings), key)
-    for name in (most_objects, "solver_iters", "mc_samples", "mc_rounds"):
-        if (value := getattr(settings, name)) < 1:
-            raise UserError(f"{key}.{name} is {value}: give at least 1.")
-    if settings.mc_samples % settings.mc_rounds:
+def check_counts(settings: object, key: str, names: Sequence[str]) -> None:
+    """Make sure that settings have their declared types, and that numbers of things make sense.
+
+    Args:
+        settings: a dataclass.
+        key: where they stand in the config, for the message.
+        names: of the numbers of things.
+
+    Raises:
+        UserError: naming the first that is wrong.
+    """
+    values = vars(settings)
+    check_setting_types(type(settings), values, key)
+    for name in names:
+        if values[name] < 1:
+            raise UserError(f"{key}.{name} is {values[name]}: give at least 1.")
+    if "mc_samples" in values and values["mc_samples"] % values["mc_rounds"]:
         raise UserError(
-            f"{key}.mc_samples is {settings.mc_samples}: give a positive multiple of mc_rounds, "
-            f"which is {settings.mc_rounds}."
+            f"{key}.mc_samples is {values['mc_samples']}: give a positive multiple of mc_rounds, "
+            f"which is {values['mc_rounds']}."
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,6 +12,9 @@ from torch import Tensor
 from . import newer_torch
 from .layout import Layout
 from .tensor_batch import TensorBatch, all_finite, check_shape
+
+if TYPE_CHECKING:
+    from typing import Self  # of Python 3.11
 
 
 class Image(NamedTuple):
@@ -33,16 +37,15 @@ def _identity_like(matrices: Tensor) -> Tensor:
 class PerspectiveCamera(TensorBatch):
     """Pinhole cameras, one an object. Camera frame: x right, y down, z forward.
 
-    Depth is clamped from below and, where the image size is known, pixels are clamped to the image
-    rectangle enlarged by a border, so that no point can pull on a pose from infinitely far away.
-    Cameras with a lens derive from this class and replace ``distort``, ``distort_with_jacobian``
-    and ``undistort``.
+    Depth is clamped from below and, where there are bounds, pixels are clamped to them, so that no
+    point can pull on a pose from infinitely far away. Cameras with a lens derive from this class
+    and replace ``distort``, ``distort_with_jacobian`` and ``undistort``.
 
     Attributes:
         cam_mats: intrinsics (B, 3, 3), last row (0, 0, 1), in pixels.
-        img_shape: image sizes (B, 2) as (height, width) in pixels, or None for no border.
+        bounds: rectangles (B, 4) beyond which no projection lies, as (left, top, right, bottom) in
+            pixels, or None for none; see :meth:`of_image`.
         z_min: smallest depth in metres.
-        allowed_border: how far outside the image a projection may lie, in pixels.
 
     Raises:
         ValueError: if a shape, dtype or device does not fit.
@@ -54,20 +57,48 @@ class PerspectiveCamera(TensorBatch):
     """
 
     cam_mats: Tensor = field(metadata={"harmless": _identity_like})
-    img_shape: Tensor | None = field(default=None, metadata={"harmless": torch.ones_like})
+    bounds: Tensor | None = None
     z_min: float = 0.1
-    allowed_border: float = 200.0
 
     def __post_init__(self) -> None:
         check_shape("cam_mats", self.cam_mats, ("B", 3, 3))
-        if self.img_shape is not None:
-            check_shape("img_shape", self.img_shape, (len(self.cam_mats), 2))
-            if self.img_shape.device != self.cam_mats.device:
+        if self.bounds is not None:
+            check_shape("bounds", self.bounds, (len(self.cam_mats), 4))
+            if self.bounds.device != self.cam_mats.device:
                 raise ValueError(
-                    f"img_shape is on {self.img_shape.device} but cam_mats on "
+                    f"bounds is on {self.bounds.device} but cam_mats on "
                     f"{self.cam_mats.device}; move one of them."
                 )
-            object.__setattr__(self, "img_shape", self.img_shape.to(self.cam_mats.dtype))
+            object.__setattr__(self, "bounds", self.bounds.to(self.cam_mats.dtype))
+
+    @classmethod
+    def of_image(
+        cls,
+        cam_mats: Tensor,
+        img_shape: Tensor | Sequence[float],
+        border: float = 200.0,
+        **settings: Any,
+    ) -> Self:
+        """Cameras whose projections lie within an image enlarged by a border on every side.
+
+        Args:
+            cam_mats: intrinsics (B, 3, 3), in pixels.
+            img_shape: sizes (B, 2) as (height, width) in pixels, or one (height, width) for all.
+            border: how far outside the image a projection may lie, in pixels.
+            **settings: further attributes.
+
+        Raises:
+            ValueError: if a shape, dtype or device does not fit.
+
+        Example:
+            >>> cam_mats = torch.tensor([[[800.0, 0, 320], [0, 800, 240], [0, 0, 1]]])
+            >>> PerspectiveCamera.of_image(cam_mats, (480, 640), border=10).bounds
+            tensor([[-10., -10., 650., 490.]])
+        """
+        if not isinstance(img_shape, Tensor):
+            img_shape = cam_mats.new_tensor(img_shape).expand(len(cam_mats), -1)
+        check_shape("img_shape", img_shape, (len(cam_mats), 2))
+        return cls(cam_mats, image_bounds(img_shape.to(cam_mats.dtype), border), **settings)
 
     @property
     def device(self) -> torch.device:
@@ -77,7 +108,7 @@ class PerspectiveCamera(TensorBatch):
     def usable(self) -> Tensor:
         """(B,) bool: whether all numbers of the camera are finite."""
         usable = all_finite(self.cam_mats.flatten(1))
-        return usable if self.img_shape is None else usable & all_finite(self.img_shape)
+        return usable if self.bounds is None else usable & all_finite(self.bounds)
 
     def project(self, points: Tensor) -> Tensor:
         """Project points (EPro-PnP, arXiv 2203.13254, section 3).
@@ -172,10 +203,15 @@ class PerspectiveCamera(TensorBatch):
         return by_a * a + by_b * b + offset
 
     def _clamped(self, pixel: Tensor, axis: int) -> Tensor:
-        if self.img_shape is None:
+        if self.bounds is None:
             return pixel
-        upper = self.img_shape[1 - axis] + self.allowed_border
-        return pixel.clamp(min=-self.allowed_border).minimum(upper)
+        return pixel.maximum(self.bounds[axis]).minimum(self.bounds[2 + axis])
+
+
+def image_bounds(img_shape: Tensor, border: float) -> Tensor:
+    """Images (..., 2), (height, width), enlarged: (..., 4) left, top, right and bottom, pixels."""
+    lower = torch.full_like(img_shape, -border)
+    return torch.cat([lower, img_shape.flip(-1) + border], dim=-1)
 
 
 def _unless_clamped(plane: Tensor, free: Tensor, clamped: Tensor) -> Tensor:

@@ -7,7 +7,8 @@ from pathlib import Path
 from .download import RemoteFile
 
 BACKBONES = {
-    # As mmengine lists it for torchvision://resnet101.
+    # As mmengine lists them for torchvision://resnet34 and torchvision://resnet101.
+    "resnet34": RemoteFile.at("https://download.pytorch.org/models/resnet34-b627a593.pth"),
     "resnet101": RemoteFile.at("https://download.pytorch.org/models/resnet101-63fe2227.pth"),
     # Its publishers state no checksum. Size and SHA-384 are those of OpenVINO's Open Model Zoo,
     # models/public/swin-tiny-patch4-window7-224/model.yml, for the file of this address.

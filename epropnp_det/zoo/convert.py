@@ -16,9 +16,10 @@ from ..engine.checkpoint import check_checkpoint, save_checkpoint
 from ..engine.config import load_config
 from ..errors import UserError
 from .download import sha256
-from .models import MODELS, PublishedModel, Structure
+from .models import MODELS, structure_of
 from .names import our_name
 from .origin import Origin
+from .published_model import PublishedModel
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def recognise(names: Iterable[str], choice: str | None = None) -> PublishedModel
         UserError: the names fit no published model, or not the chosen one, or more than one
             without a choice.
     """
-    structure = Structure.of(names)
+    structure = structure_of(names)
     fitting = [name for name, model in MODELS.items() if model.structure == structure]
     if not fitting:
         raise UserError("its parameter names are those of no published model.")
@@ -67,12 +68,15 @@ def recognise(names: Iterable[str], choice: str | None = None) -> PublishedModel
     return MODELS[choice or fitting[0]]
 
 
-def convert_weights(published: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
+def convert_weights(
+    published: Mapping[str, Tensor], network: nn.Module, absent: tuple[str, ...] = ()
+) -> dict[str, Tensor]:
     """Rename the parameters and buffers of a published model to those of our network.
 
     Args:
         published: state dict under published names.
         network: ours; on the meta device will do.
+        absent: prefixes of our names that need not be published.
 
     Returns:
         The state dict under our names.
@@ -85,7 +89,7 @@ def convert_weights(published: Mapping[str, Tensor], network: nn.Module) -> dict
     source = {our_name(name): name for name in published}
     misfits = {
         "left over": [name for name in published if our_name(name) not in wanted],
-        "missing": [name for name in wanted if name not in source],
+        "missing": [name for name in wanted if name not in source and not name.startswith(absent)],
         "of another shape": [
             name
             for name, value in published.items()
@@ -143,10 +147,12 @@ def convert_checkpoint(
         model = recognise(state, choice)
         dropped = tuple(name for name in state if name.startswith(model.dropped))
         kept = {name: value for name, value in state.items() if name not in dropped}
-        weights = convert_weights(kept, build_network(Path(root, model.config)))
+        network = build_network(Path(root, model.config))
+        weights = convert_weights(kept, network, model.absent)
     except UserError as error:
         raise UserError(f"{source} cannot be converted: {error}") from error
     origin = Origin(model.name, sha256(source))
-    meta = dict(dataset_meta=dict(classes=CLASSES), config=model.config, **origin.as_meta())
+    described = dict(classes=model.classes or CLASSES)
+    meta = dict(dataset_meta=described, config=model.config, **origin.as_meta())
     save_checkpoint(dict(meta=meta, state_dict=weights), target)
     return Conversion(model, origin.sha256, len(weights), dropped)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 # Published prefix of a parameter's name -> ours; the first that fits.
 PREFIXES = (
+    # 6 DoF
+    ("rot_head_net.", "coordinate_head."),
+    ("monte_carlo_pose_loss.", "pose_head.loss_pose."),
+    # The detector
     ("bbox_head.detector.cls_convs.", "dense_head.cls_tower."),
     ("bbox_head.detector.reg_convs.", "dense_head.reg_tower."),
     ("bbox_head.detector.conv_cls_prev.0.", "dense_head.cls_branch."),
@@ -45,7 +49,7 @@ PREFIXES = (
 
 
 def our_name(published: str) -> str:
-    """Our name of a parameter or buffer of a published model, v1 or v2."""
+    """Our name of a parameter or buffer of a published model."""
     for theirs, ours in PREFIXES:
         if published.startswith(theirs):
             return ours + published.removeprefix(theirs)

@@ -170,8 +170,17 @@ def feats(network: nn.Module, reference: dict[str, torch.Tensor]) -> Sequence[to
 
 @pytest.fixture
 def views(reference: dict[str, torch.Tensor]) -> Views:
-    cam_mats = reference["img_transform"].double() @ reference["cam2img_original"].double()
-    return Views(cam_mats.float(), reference["img_shape"].flip(-1).float())
+    """Cameras as the transforms hand them over that crop the reference's images."""
+    samples = []
+    for i, stored in enumerate(reference["cam2img_original"].double()):
+        metainfo = dict(
+            ori_cam2img=stored,
+            cam2img=reference["img_transform"][i].double() @ stored,
+            ori_shape=tuple(reference["ori_shape"][i].tolist()),
+            img_shape=tuple(reference["img_shape"][i].tolist()),
+        )
+        samples.append(Det3DDataSample(metainfo=metainfo))
+    return Views.from_samples(samples, torch.device("cpu"))
 
 
 @pytest.fixture
@@ -201,8 +210,8 @@ def problem_in_original_pixels(
         x3d: torch.Tensor, x2d: torch.Tensor, w2d: torch.Tensor, img_ind: torch.Tensor
     ) -> PnPProblem:
         """``x2d`` in pixels of the original image."""
-        camera = PerspectiveCamera(
-            reference["cam2img_original"][img_ind], reference["ori_shape"][img_ind].float()
+        camera = PerspectiveCamera.of_image(
+            reference["cam2img_original"][img_ind], reference["ori_shape"][img_ind]
         )
         return PnPProblem(x3d, x2d, w2d, camera, HuberCost.adaptive(x2d, w2d))
 

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 import torch
+from mmdet3d.datasets.transforms import Pack3DDetInputs
 from mmdet3d.structures import CameraInstance3DBoxes
 
+from epropnp_det.datasets import CropTopRows, RandomFlipMono3D, ResizeMono3D
 from epropnp_det.models.batch import UNKNOWN_ATTRIBUTE, ObjectTruth, Views
 
 BOXES = [
@@ -20,6 +22,30 @@ def test_views_of_samples(make_sample):
     assert views.cam_mats[0].tolist() == [[7, 0, 0], [0, 8, 0], [0, 0, 1]]
     assert views.cam_mats[1].tolist() == second.cam2img.tolist()
     assert views.img_size.tolist() == [[90, 50], [256, 128]]
+    assert views.bounds.tolist() == [[-200, -200, 290, 250], [-200, -200, 456, 328]]
+    cameras = views.cameras(torch.tensor([1, 0, 1]))
+    assert torch.equal(cameras.cam_mats[1], views.cam_mats[0])
+    assert torch.equal(cameras.bounds[2], views.bounds[1])
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_bounds_are_those_of_the_stored_image(flip):
+    """A crop of 100 rows, then half the size, then perhaps a mirror image."""
+    results = dict(
+        img=np.zeros((300, 800, 3), np.uint8),
+        img_shape=(300, 800),
+        ori_shape=(300, 800),
+        cam2img=[[500.0, 2, 390], [0, 510, 160], [0, 0, 1]],
+    )
+    for step in (CropTopRows(100), ResizeMono3D(factor=0.5), RandomFlipMono3D(float(flip))):
+        results = step.transform(results)
+    sample = Pack3DDetInputs(keys=["img"])(results)["data_samples"]
+    views = Views.from_samples([sample], torch.device("cpu"))
+    # A pixel (u, v) of the stored image comes to (u / 2, (v - 100) / 2), or (400 - u / 2, ...).
+    assert views.bounds.tolist() == [[-100, -150, 500, 200]]
+    sample.set_metainfo(dict(ori_shape=(300, 700)))
+    bounds = Views.from_samples([sample], torch.device("cpu")).bounds[0].tolist()
+    assert bounds == pytest.approx([-50 if flip else -100, -150, 500 if flip else 450, 200])
 
 
 def test_image_without_camera_is_named(make_sample):

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from epropnp_det.pnp import HuberCost, OpenCVCamera, PerspectiveCamera, PnPProblem
+from epropnp_det.pnp.camera import image_bounds
 from epropnp_det.pnp.newer_torch import can_compile
 from epropnp_det.pnp.pose import QuaternionPose, rotate
 
@@ -57,16 +58,16 @@ def golden_problem(golden: dict[str, Tensor]) -> Callable[..., PnPProblem]:
 
     def make(dtype: torch.dtype = torch.float64, arrays: dict[str, Tensor] = golden) -> PnPProblem:
         x3d, x2d, w2d = (arrays[k].to(dtype).requires_grad_() for k in ("x3d", "x2d", "w2d"))
-        camera = PerspectiveCamera(arrays["cam_mats"].to(dtype), arrays["img_shape"].to(dtype))
+        camera = PerspectiveCamera.of_image(arrays["cam_mats"].to(dtype), arrays["img_shape"])
         return PnPProblem(x3d, x2d, w2d, camera, HuberCost.adaptive(x2d, w2d))
 
     return make
 
 
-def lens_camera(cam_mats: Tensor, img_shape: Tensor | None = None) -> PerspectiveCamera:
+def lens_camera(cam_mats: Tensor, bounds: Tensor | None = None) -> PerspectiveCamera:
     """A camera with a lens that bends the image by a few pixels."""
     distortion = cam_mats.new_tensor([-0.12, 0.05, 1e-3, -2e-3, 0.01])
-    return OpenCVCamera(cam_mats, img_shape, distortion=distortion.repeat(len(cam_mats), 1))
+    return OpenCVCamera(cam_mats, bounds, distortion=distortion.repeat(len(cam_mats), 1))
 
 
 @pytest.fixture(params=[PerspectiveCamera, lens_camera], ids=["pinhole", "lens"])
@@ -86,7 +87,7 @@ def make_problem() -> ProblemMaker:
         dtype: torch.dtype = torch.float64,
         seed: int = 0,
         depth: tuple[float, float] = (5.0, 40.0),
-        img_shape: bool = True,
+        bounded: bool = True,
         dof: int = 4,
         make_camera: CameraMaker = PerspectiveCamera,
     ) -> tuple[PnPProblem, Tensor]:
@@ -105,8 +106,8 @@ def make_problem() -> ProblemMaker:
             rotation = QuaternionPose.uniform_rotation(uniform(0, 1, batch, 3))
         pose = torch.cat((torch.stack(centre, dim=-1), rotation), dim=-1)
         intrinsics = torch.tensor([[1260.0, 0, 800], [0, 1255, 450], [0, 0, 1]], dtype=dtype)
-        shape = torch.tensor([900.0, 1600.0], dtype=dtype).repeat(batch, 1) if img_shape else None
-        camera = make_camera(intrinsics.repeat(batch, 1, 1), shape)
+        bounds = image_bounds(torch.tensor([900.0, 1600.0], dtype=dtype), 200).repeat(batch, 1)
+        camera = make_camera(intrinsics.repeat(batch, 1, 1), bounds if bounded else None)
         x2d = camera.project(rotate(pose, x3d) + pose[:, None, :3])
         x2d = x2d + noise * torch.randn(x2d.shape, generator=rng, dtype=dtype)
         w2d = uniform(0.1, 0.5, batch, num_points, 2)
@@ -139,6 +140,6 @@ def degenerate(
     cam_mats[9, 0, 0] = torch.nan
     w2d[10] = 1e-30
     x3d, x2d, w2d = (t.requires_grad_() for t in (x3d, x2d, w2d))
-    camera = PerspectiveCamera(cam_mats, healthy.camera.img_shape.repeat(12, 1))
+    camera = PerspectiveCamera(cam_mats, healthy.camera.bounds.repeat(12, 1))
     problem = PnPProblem(x3d, x2d, w2d, camera, HuberCost.adaptive(x2d, w2d))
     return problem, pose, torch.arange(12) == 11

@@ -193,7 +193,7 @@ def test_runs_as_it_is_without_a_compiler(make_problem, with_compile, tmp_path, 
     with_compile(torch.compile)
     # Nothing has been compiled for these settings yet, nor must it be found in a cache.
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
-    problem, pose = make_problem(batch=2, num_points=6, dtype=torch.float32, img_shape=False)
+    problem, pose = make_problem(batch=2, num_points=6, dtype=torch.float32, bounded=False)
     robust = CauchyCost(problem.robust_cost.delta)
     problem = PnPProblem(problem.x3d, problem.x2d, problem.w2d, problem.camera, robust)
     solve = partial(LMSolver(num_iter=0, compile=True), problem, pose)

@@ -6,7 +6,7 @@ from epropnp_det.pnp import PerspectiveCamera
 from epropnp_det.pnp.pose import rotate
 
 SKEWED = torch.tensor([[[1000.0, 3, 640], [0, 900, 360], [0, 0, 1]]], dtype=torch.float64)
-SIZE = torch.tensor([[720, 1280]])
+BOUNDS = torch.tensor([[-200, -200, 1480, 920]])
 
 
 @pytest.mark.parametrize("at", ["gt", "init"])
@@ -21,21 +21,38 @@ def test_golden_projection(golden_dof, golden_problem, at):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_projection_is_that_of_homogeneous_coordinates(dtype):
     points = torch.rand(3, 1, 7, 3, dtype=dtype) + torch.tensor([-0.5, -0.5, 2.0], dtype=dtype)
-    pixels = PerspectiveCamera(SKEWED.to(dtype), SIZE).project(points)
+    pixels = PerspectiveCamera(SKEWED.to(dtype), BOUNDS).project(points)
     homogeneous = points @ SKEWED[0].to(dtype).mT
     assert pixels.dtype == dtype
     assert_close(pixels, homogeneous[..., :2] / homogeneous[..., 2:])
 
 
-def test_clamps_at_depth_and_border():
-    camera = PerspectiveCamera(SKEWED, SIZE)
+def test_clamps_at_depth_and_bounds():
+    camera = PerspectiveCamera(SKEWED, BOUNDS)
     points = torch.tensor([[[0.01, 0.02, -5.0], [50, -50, 1], [-50, 50, 1]]], dtype=torch.float64)
     expected = torch.tensor([[[640 + 100.6, 360 + 180], [1480, -200], [-200, 920]]])
     assert_close(camera.project(points), expected.double())
 
 
+def test_bounds_need_not_be_those_of_an_image():
+    bounds = torch.tensor([[700, 300, 800, 350]])
+    points = torch.tensor([[[0.1, -0.05, 1.0], [0, 0, 1], [1, -1, 1]]], dtype=torch.float64)
+    expected = torch.tensor([[[739.85, 315], [700, 350], [800, 300]]], dtype=torch.float64)
+    assert_close(PerspectiveCamera(SKEWED, bounds).project(points), expected)
+
+
+@pytest.mark.parametrize("img_shape", [(720, 1280), torch.tensor([[720, 1280]] * 2)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_bounds_of_an_image(img_shape, dtype):
+    cam_mats = SKEWED.to(dtype).repeat(2, 1, 1)
+    camera = PerspectiveCamera.of_image(cam_mats, img_shape, z_min=0.5)
+    assert torch.equal(camera.bounds, BOUNDS.to(dtype).repeat(2, 1)) and camera.z_min == 0.5
+    narrow = PerspectiveCamera.of_image(cam_mats, img_shape, border=0)
+    assert narrow.bounds.tolist() == [[0, 0, 1280, 720]] * 2
+
+
 def test_jacobian_agrees_with_autograd(make_camera):
-    camera = make_camera(SKEWED.repeat(2, 1, 1), SIZE.repeat(2, 1))
+    camera = make_camera(SKEWED.repeat(2, 1, 1), BOUNDS.repeat(2, 1))
     points = torch.rand(2, 5, 3, dtype=torch.float64) + torch.tensor([-0.5, -0.5, 2.0])
     points[0, 0, 2] = -5  # depth clamped
     points[0, 1, 0] = 50  # u clamped, and v not
@@ -53,7 +70,7 @@ def test_clamped_coordinates_have_no_derivative():
     points = torch.tensor(
         [[[0.01, 0.02, -5], [50, 0.1, 1], [0.1, 50, 1], [0.1, 0.2, 0.1]]], dtype=torch.float64
     )
-    _, jacobian = PerspectiveCamera(SKEWED, SIZE).project_with_jacobian(points)
+    _, jacobian = PerspectiveCamera(SKEWED, BOUNDS).project_with_jacobian(points)
     assert not jacobian[0, [0, 3]].any()
     assert not jacobian[0, 1, 0].any() and jacobian[0, 1, 1].any()
     assert not jacobian[0, 2, 1].any() and jacobian[0, 2, 0].any()
@@ -69,7 +86,7 @@ def test_normalise_inverts_projection(make_camera):
 def test_objects_are_independent(make_camera):
     cam_mats = SKEWED.repeat(3, 1, 1) * torch.tensor([[[1.0]], [[1.1]], [[1.2]]])
     cam_mats[:, 2, 2] = 1
-    camera = make_camera(cam_mats, SIZE.repeat(3, 1))
+    camera = make_camera(cam_mats, BOUNDS.repeat(3, 1))
     points = torch.rand(3, 4, 3, dtype=torch.float64) + 1
     pixels, jacobian = camera.project_with_jacobian(points)
     for b in range(3):
@@ -79,7 +96,7 @@ def test_objects_are_independent(make_camera):
 
 
 def test_empty_batch(make_camera):
-    camera = make_camera(torch.empty(0, 3, 3), torch.empty(0, 2))
+    camera = make_camera(torch.empty(0, 3, 3), torch.empty(0, 4))
     pixels, jacobian = camera.project_with_jacobian(torch.empty(0, 4, 3))
     assert pixels.shape == (0, 4, 2) and jacobian.shape == (0, 4, 2, 3)
     assert camera.normalise(pixels).shape == (0, 4, 2)
@@ -88,7 +105,11 @@ def test_empty_batch(make_camera):
 def test_wrong_arguments_are_named():
     with pytest.raises(ValueError, match="cam_mats"):
         PerspectiveCamera(torch.eye(3))
+    with pytest.raises(ValueError, match="bounds"):
+        PerspectiveCamera(torch.eye(3)[None], torch.ones(2, 4))
+    with pytest.raises(ValueError, match="bounds is on meta"):
+        PerspectiveCamera(torch.eye(3)[None], torch.ones(1, 4, device="meta"))
     with pytest.raises(ValueError, match="img_shape"):
-        PerspectiveCamera(torch.eye(3)[None], torch.ones(2, 2))
-    with pytest.raises(ValueError, match="img_shape is on meta"):
-        PerspectiveCamera(torch.eye(3)[None], torch.ones(1, 2, device="meta"))
+        PerspectiveCamera.of_image(torch.eye(3)[None], torch.ones(2, 2))
+    with pytest.raises(ValueError, match="img_shape"):
+        PerspectiveCamera.of_image(torch.eye(3)[None], (3, 4, 3))

@@ -36,10 +36,10 @@ def differentiable_cost_of(problem, poses, keep=None):
 
 
 @pytest.mark.parametrize("kind", COSTS.values(), ids=COSTS)
-@pytest.mark.parametrize("img_shape", [True, False])
-def test_agrees_with_the_recorded_graph(make_problem, make_camera, dof, kind, img_shape):
+@pytest.mark.parametrize("bounded", [True, False])
+def test_agrees_with_the_recorded_graph(make_problem, make_camera, dof, kind, bounded):
     problem, poses, leaves = problem_and_poses(
-        make_problem, dof, kind, batch=3, num_points=6, img_shape=img_shape, make_camera=make_camera
+        make_problem, dof, kind, batch=3, num_points=6, bounded=bounded, make_camera=make_camera
     )
     ours, recorded = differentiable_cost_of(problem, poses), problem.cost(poses)
     assert_close(ours, recorded)

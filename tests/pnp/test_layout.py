@@ -41,9 +41,9 @@ def test_batch_is_padded_with_zeros():
 
 
 def test_records_are_packed_field_by_field():
-    camera = PerspectiveCamera(torch.randn(9, 3, 3), torch.rand(9, 2), z_min=0.5)
+    camera = PerspectiveCamera(torch.randn(9, 3, 3), torch.rand(9, 4), z_min=0.5)
     packed = camera.packed(Layout(lanes=4))
-    assert packed.cam_mats.shape == (3, 3, 3, 1, 4) and packed.img_shape.shape == (2, 3, 1, 4)
+    assert packed.cam_mats.shape == (3, 3, 3, 1, 4) and packed.bounds.shape == (4, 3, 1, 4)
     assert packed.z_min == 0.5
     assert torch.equal(packed.rows(slice(1, 3)).cam_mats, packed.cam_mats[:, :, 1:3])
     assert HuberCost(2.0).packed(Layout()).delta == 2.0

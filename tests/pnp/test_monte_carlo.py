@@ -148,7 +148,7 @@ def golden_problem(golden_dir, dof: int) -> tuple[dict[str, torch.Tensor], PnPPr
     np = pytest.importorskip("numpy")
     with np.load(golden_dir / f"public_pnp_{dof}dof.npz") as arrays:
         golden = {name: torch.from_numpy(arrays[name]) for name in arrays}
-    camera = PerspectiveCamera(golden["cam_mats"], golden["img_shape"])
+    camera = PerspectiveCamera.of_image(golden["cam_mats"], golden["img_shape"])
     robust = HuberCost.adaptive(golden["x2d"], golden["w2d"])
     return golden, PnPProblem(golden["x3d"], golden["x2d"], golden["w2d"], camera, robust)
 

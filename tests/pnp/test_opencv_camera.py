@@ -20,7 +20,7 @@ cv2 = pytest.importorskip("cv2")
 np = pytest.importorskip("numpy")
 
 CAM_MATS = torch.tensor([[[600.0, 0, 640], [0, 610, 360], [0, 0, 1]]], dtype=torch.float64)
-SIZE = torch.tensor([[720, 1280]])
+BOUNDS = torch.tensor([[-200, -200, 1480, 920]])
 LENSES = {
     "four": [-0.095, 0.002, 0.002, -0.003],
     "five": [-0.35, 0.15, -0.001, 0.002, -0.02],
@@ -97,8 +97,8 @@ def test_jacobian_agrees_with_autograd_inside_and_outside_the_range(name):
 @pytest.mark.parametrize("count", [4, 5, 8])
 def test_no_distortion_is_exactly_a_pinhole(count):
     points = torch.cat((points_in_view(), 1e6 * points_in_view(), -points_in_view()), dim=1)
-    pinhole = PerspectiveCamera(CAM_MATS, SIZE)
-    camera = OpenCVCamera(CAM_MATS, SIZE, distortion=CAM_MATS.new_zeros(1, count))
+    pinhole = PerspectiveCamera(CAM_MATS, BOUNDS)
+    camera = OpenCVCamera(CAM_MATS, BOUNDS, distortion=CAM_MATS.new_zeros(1, count))
     for ours, theirs in zip(
         camera.project_with_jacobian(points), pinhole.project_with_jacobian(points), strict=True
     ):
@@ -161,7 +161,7 @@ def make_lens_problem():
         )
         pose = torch.cat((centre, turn), dim=1).to(dtype)
         x3d = torch.rand(batch, 24, 3, generator=rng, dtype=torch.float64).to(dtype) - 0.5
-        camera = lens("five", batch, dtype, img_shape=SIZE.repeat(batch, 1))
+        camera = lens("five", batch, dtype, bounds=BOUNDS.repeat(batch, 1))
         x2d = camera.project(rotate(pose, x3d) + pose[:, None, :3])
         x3d, x2d, w2d = (t.requires_grad_(requires_grad) for t in (x3d, x2d, torch.ones_like(x2d)))
         return PnPProblem(x3d, x2d, w2d, camera, HuberCost.adaptive(x2d.detach())), pose
@@ -188,7 +188,7 @@ def test_solvers_recover_poses(make_lens_problem, dof, dtype, tolerance):
 
 def test_the_lens_matters(make_lens_problem):
     problem, pose = make_lens_problem(4)
-    pinhole = PerspectiveCamera(problem.camera.cam_mats, problem.camera.img_shape)
+    pinhole = PerspectiveCamera(problem.camera.cam_mats, problem.camera.bounds)
     without = dataclasses.replace(problem, camera=pinhole)
     error = LMSolver()(without, pose).pose - pose
     assert error[:, :3].norm(dim=-1).median() > 0.1
@@ -246,7 +246,7 @@ def test_degenerate_lenses_leave_the_others_alone(make_lens_problem):
     distortion[1, 1] = torch.inf
     distortion[2] = -1e30
     distortion[3] = 1e200
-    camera = OpenCVCamera(CAM_MATS.repeat(5, 1, 1), SIZE.repeat(5, 1), distortion=distortion)
+    camera = OpenCVCamera(CAM_MATS.repeat(5, 1, 1), BOUNDS.repeat(5, 1), distortion=distortion)
     broken = dataclasses.replace(problem, camera=camera)
     posterior = EProPnP(dof=6, mc_samples=16)(broken, pose, torch.Generator().manual_seed(0))
     assert posterior.mode.isfinite().all() and monte_carlo_pose_loss(posterior).isfinite().all()

@@ -65,11 +65,11 @@ def test_cost_by_hand(make_problem):
     assert_close(problem.cost(pose), torch.from_numpy(expected))
 
 
-@pytest.mark.parametrize("img_shape", [True, False])
+@pytest.mark.parametrize("bounded", [True, False])
 @pytest.mark.parametrize("kind", [HuberCost, CauchyCost])
-def test_linearisation_agrees_with_autograd(make_problem, make_camera, dof, kind, img_shape):
+def test_linearisation_agrees_with_autograd(make_problem, make_camera, dof, kind, bounded):
     problem, pose = make_problem(
-        batch=2, num_points=5, noise=8.0, dof=dof, img_shape=img_shape, make_camera=make_camera
+        batch=2, num_points=5, noise=8.0, dof=dof, bounded=bounded, make_camera=make_camera
     )
     problem = replaced(problem, robust_cost=kind(problem.robust_cost.delta))
     # One point far to the right, outside the image where that has a border.

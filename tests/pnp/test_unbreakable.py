@@ -41,7 +41,7 @@ spoils = st.lists(
         all_of("seen_from", 1e-3, 1e5, -10.0),
         all_of("flatten", 0.0, 1e-6),  # collinear points
         all_of("coincide", 0.0),
-        all_of("img_shape", 0.0, 1e30, torch.nan),
+        all_of("bounds", 0.0, 1e30, torch.nan),
     ),
     max_size=3,
 )
@@ -75,12 +75,12 @@ def run(make_problem, dof, dtype, num_points, changes):
         "x2d": good.x2d,
         "w2d": good.w2d,
         "cam_mats": good.camera.cam_mats,
-        "img_shape": good.camera.img_shape,
+        "bounds": good.camera.bounds,
     }
     for change in changes:
         spoil(numbers, pose, change)
     leaves = [numbers[name].requires_grad_() for name in ("x3d", "x2d", "w2d")]
-    camera = PerspectiveCamera(numbers["cam_mats"], numbers["img_shape"])
+    camera = PerspectiveCamera(numbers["cam_mats"], numbers["bounds"])
     problem = PnPProblem(*leaves, camera, HuberCost.adaptive(*leaves[1:]))
     layer = EProPnP(dof, mc_samples=8)
     posterior = layer(problem, pose, torch.Generator().manual_seed(0))

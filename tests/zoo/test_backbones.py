@@ -16,7 +16,8 @@ URL = "https://host/folder/weights-63fe2227.pth"
 
 def test_resnet_is_that_of_mmengine():
     listed = Path(mmengine.__path__[0], "hub", "torchvision_0.12.json").read_text()
-    assert BACKBONES["resnet101"].url == json.loads(listed)["resnet101"]
+    for name in ("resnet34", "resnet101"):
+        assert BACKBONES[name].url == json.loads(listed)[name]
 
 
 def test_each_can_be_verified():
@@ -28,7 +29,7 @@ def test_each_can_be_verified():
 
 def test_they_are_those_of_the_configs(repo_root):
     used = set()
-    for path in (repo_root / "configs" / "epropnp_det").glob("*.py"):
+    for path in (repo_root / "configs").glob("epropnp_*/*.py"):
         init_cfg = load_config(str(path)).model.backbone.get("init_cfg")
         if init_cfg and init_cfg["type"] == "Pretrained":
             used.add(backbone_at(init_cfg["checkpoint"]))

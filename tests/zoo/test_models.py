@@ -11,7 +11,9 @@ import yaml
 from epropnp_det.engine.checkpoint import check_checkpoint, check_fit
 from epropnp_det.zoo.convert import build_network
 from epropnp_det.zoo.download import sha256
-from epropnp_det.zoo.models import MODELS, Structure
+from epropnp_det.zoo.models import DETECTORS, MODELS, Structure, structure_of
+from epropnp_det.zoo.object_pose_models import POSE_MODELS, PoseStructure
+from epropnp_det.zoo.published_model import PublishedModel
 
 
 @pytest.fixture(scope="module")
@@ -21,14 +23,17 @@ def metafiles(repo_root: Path) -> dict[str, dict]:
     return {path: yaml.safe_load((repo_root / path).read_text()) for path in paths}
 
 
-@pytest.fixture
-def published(metafiles: dict[str, dict]) -> dict:
-    return metafiles["configs/epropnp_det/metafile.yml"]
+@pytest.fixture(params=["epropnp_det", "epropnp_6dof"])
+def published(request, metafiles: dict[str, dict]) -> tuple[dict, list[PublishedModel]]:
+    """A metafile and the models that it lists; CDPN's first stage is none of ours."""
+    models = DETECTORS if request.param == "epropnp_det" else POSE_MODELS[:-1]
+    return metafiles[f"configs/{request.param}/metafile.yml"], list(models)
 
 
 def test_each_published_model_has_an_entry_and_back(published):
-    assert [model["Config"] for model in published["Models"]] == [m.config for m in MODELS.values()]
-    assert all(model["Name"] == Path(model["Config"]).stem for model in published["Models"])
+    metafile, models = published
+    assert [entry["Config"] for entry in metafile["Models"]] == [model.config for model in models]
+    assert all(entry["Name"] == Path(entry["Config"]).stem for entry in metafile["Models"])
 
 
 def test_entries_are_complete(metafiles, repo_root):
@@ -37,18 +42,19 @@ def test_entries_are_complete(metafiles, repo_root):
         assert model["In Collection"] in collections
         assert (repo_root / model["Config"]).is_file()
         for result in model.get("Results", []):
-            assert result["Task"] == "3D Object Detection"
+            assert result["Task"] in ("3D Object Detection", "6D Object Pose Estimation")
             assert all(0 < value < 1 for value in result["Metrics"].values())
 
 
 def test_results_are_marked_as_published(published):
-    for collection in published["Collections"]:
+    for collection in published[0]["Collections"]:
         assert "not reproduced" in collection["Metadata"]["Results"]
 
 
 def test_folders_are_those_of_the_metafile(published):
-    folders = {c["Name"]: c["Metadata"]["Weights Folders"] for c in published["Collections"]}
-    for model, entry in zip(MODELS.values(), published["Models"], strict=True):
+    metafile, models = published
+    folders = {c["Name"]: c["Metadata"]["Weights Folders"] for c in metafile["Collections"]}
+    for model, entry in zip(models, metafile["Models"], strict=True):
         assert [str(folder) for folder in model.folders] == folders[entry["In Collection"]]
         # MIM would take the page that shows a folder for the weights.
         assert "Weights" not in entry
@@ -84,6 +90,8 @@ def test_shipped_weights_are_those_of_the_entry_and_fit_its_config(metafiles, re
 def test_structure_of_other_networks():
     assert Structure.of([]) is None
     assert Structure.of(["backbone.conv1.weight", "bbox_head.cls_emb"]) is None
+    assert structure_of(["backbone.conv1.weight", "coordinate_head.features.0.weight"]) is None
+    assert PoseStructure.of(["backbone.conv1.weight"]) is None
 
 
 @pytest.mark.parametrize(

@@ -46,9 +46,9 @@ class BOPDataset(BaseDataset):
         split: folder of scenes in it, or several.
         objects: numbers of the objects, ascending; those of ``models_info.json`` by default.
         scenes: numbers of the scenes, all by default.
-        images: lists of the images to take, see
-            :func:`~epropnp_det.datasets.bop.listed.read_image_lists`; all by default. Files are
-            absolute or relative to ``data_root``.
+        images: the images to take, all by default: a text file with a scene and an image a line
+            (``000001/000012``), or by scene a list of numbers or a file with an image a line. Files
+            are absolute or relative to ``data_root``.
         exclude_images: lists of images not to take, in the same form. Where a protocol splits a
             folder, one side has the lists as ``images``, the other as ``exclude_images``.
         boxes: ``bbox_obj``, that of the whole object, ``bbox_visib``, that of what is visible, or a

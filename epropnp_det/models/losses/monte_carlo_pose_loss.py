@@ -47,5 +47,5 @@ class MonteCarloPoseLoss(nn.Module):
             count = scales.new_tensor(float(scales.numel()))
             batch_sum, count = reduce_mean(torch.stack([scales.sum(), count]))
             if count > 0:
-                self.norm_factor.lerp_(batch_sum / count, self.momentum)
+                self.norm_factor.lerp_((batch_sum / count).to(self.norm_factor), self.momentum)
         return self.loss_weight * loss / self.norm_factor

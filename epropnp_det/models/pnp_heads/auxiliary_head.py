@@ -12,7 +12,6 @@ from mmengine.model import BaseModule, normal_init, xavier_init
 from torch import Tensor, nn
 
 from epropnp_det.errors import UserError
-from epropnp_det.pnp import PerspectiveCamera
 from epropnp_det.pnp.pose import rotate
 
 from ..batch import AuxiliaryTruth, ImagePoints, ObjectTruth, Views
@@ -184,15 +183,14 @@ class AuxiliaryHead(BaseModule):
         self, regions: Regions, pred: RegionPredictions, truth: ObjectTruth, views: Views
     ) -> Tensor:
         """Reprojection of every cell with the true pose, as a share of the object's size."""
-        cam_mats, img_size = views.cam_mats[regions.img_ind], views.img_size[regions.img_ind]
-        camera = PerspectiveCamera(cam_mats, img_size.flip(-1))
+        camera = views.cameras(regions.img_ind)
         points = rotate(truth.pose, pred.x3d.flatten(1, 3)) + truth.pose[:, None, :3]
         projected = camera.project(points).unflatten(1, pred.logit.shape[1:])
         # A fifth of the object's size, in pixels.
         depth = truth.pose[:, 2].clamp(min=camera.z_min)
-        unit = 0.2 * cam_mats[:, 0, 0] * truth.dims.mean(-1) / depth
+        unit = 0.2 * camera.cam_mats[:, 0, 0] * truth.dims.mean(-1) / depth
         # The published RoI-align of pixel coordinates knows none beyond those of the image.
-        last = (img_size - 0.5)[:, None, None]
+        last = (views.img_size[regions.img_ind] - 0.5)[:, None, None]
         error = projected - regions.pixels().clamp(min=0.5).minimum(last)[..., None, :]
 
         overlaps = regions.overlaps()

@@ -16,7 +16,6 @@ from epropnp_det.pnp import (
     EProPnP,
     HuberCost,
     LMSolver,
-    PerspectiveCamera,
     PnPProblem,
     RandomSampleSolver,
     gauss_newton_step,
@@ -215,9 +214,8 @@ class DeformPnPHead(BaseModule):
             img_ind: (M,) the image of each.
             views: the cameras of the images.
         """
-        camera = PerspectiveCamera(views.cam_mats[img_ind], views.img_size[img_ind].flip(-1))
         cost = HuberCost.adaptive(pred.x2d, pred.w2d, relative_delta=self.relative_delta)
-        return PnPProblem(pred.x3d, pred.x2d, pred.w2d, camera, cost)
+        return PnPProblem(pred.x3d, pred.x2d, pred.w2d, views.cameras(img_ind), cost)
 
     def loss(
         self,

@@ -51,7 +51,8 @@ class Toy:
     def views(batch: int, dtype=torch.float64) -> Views:
         cam_mats = torch.tensor(CAM, dtype=dtype).repeat(batch, 1, 1)
         cam_mats[:, 0, 2] += torch.arange(batch)
-        return Views(cam_mats, torch.tensor([[256.0, 128.0]], dtype=dtype).repeat(batch, 1))
+        size, bounds = torch.tensor([256.0, 128]), torch.tensor([-200.0, -200, 456, 328])
+        return Views(cam_mats, *(x.to(dtype).repeat(batch, 1) for x in (size, bounds)))
 
     @staticmethod
     def feats(batch: int, dtype=torch.float64) -> list[torch.Tensor]:

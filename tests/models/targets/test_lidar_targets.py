@@ -12,7 +12,8 @@ CAM = [[200.0, 0.0, 128.0], [0.0, 190.0, 64.0], [0.0, 0.0, 1.0]]
 def views(num: int, dtype=torch.float64) -> Views:
     cam_mats = torch.tensor(CAM, dtype=dtype).repeat(num, 1, 1)
     cam_mats[:, 0, 2] += torch.arange(num)
-    return Views(cam_mats, torch.tensor([[256.0, 128.0]], dtype=dtype).repeat(num, 1))
+    size, bounds = torch.tensor([256.0, 128]), torch.tensor([-200.0, -200, 456, 328])
+    return Views(cam_mats, *(x.to(dtype).repeat(num, 1) for x in (size, bounds)))
 
 
 def make_truth(num: int, dtype=torch.float64) -> ObjectTruth:

@@ -14,7 +14,8 @@ ASIDE = dict(pose=(9.0, 0.8, 21.0, -1.0), dims=(4.0, 1.6, 1.8))
 
 def make_views(num: int) -> Views:
     cam_mat = torch.tensor([[200.0, 0, 128], [0, 200, 64], [0, 0, 1]])
-    return Views(cam_mat.repeat(num, 1, 1), torch.tensor([[256.0, 128.0]]).repeat(num, 1))
+    size, bounds = torch.tensor([256.0, 128]), torch.tensor([-200.0, -200, 456, 328])
+    return Views(cam_mat.repeat(num, 1, 1), size.repeat(num, 1), bounds.repeat(num, 1))
 
 
 def detections(*objects: dict) -> ObjectDetections:

@@ -5,6 +5,8 @@ import torch
 from mmcv.transforms import BaseTransform
 from mmdet3d.registry import TRANSFORMS
 
+from ....structures import ObjectPoseSample
+
 _KEYS = (
     "scene_id",
     "im_id",
@@ -31,9 +33,6 @@ class PackObjectPose(BaseTransform):
     def transform(self, results: dict) -> dict:
         """``inputs``: (3, S, S), BGR from 0 to 255, uint8 or float32; ``data_samples``: an
         ``ObjectPoseSample``."""
-        # Here, since this room is imported by those who need no models, too.
-        from ....models.object_pose.sample import ObjectPoseSample
-
         image = results["img"]
         if image.dtype != np.uint8:
             # Distortions of colours do not stop at what a camera can give.

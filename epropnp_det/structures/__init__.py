@@ -1,0 +1,5 @@
+"""What passes between the rooms: samples of data, with what is known and what was predicted."""
+
+from .object_pose_sample import ObjectPoseSample
+
+__all__ = ["ObjectPoseSample"]
