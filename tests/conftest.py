@@ -5,9 +5,10 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from socket import socket
 from subprocess import CompletedProcess, Popen
 
 import pytest
@@ -93,11 +94,37 @@ def run_fresh() -> Run:
 
 
 @pytest.fixture(scope="session")
-def run_script(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """As ``run_fresh``, by a process that has imported everything."""
-    everything = ("mmdet3d.apis", "nuscenes.eval.detection.evaluate", "epropnp_det.plugin")
-    with zygote(tmp_path_factory, *everything) as run:
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """A zygote that has imported all that the tools do."""
+    modules = ("mmdet3d.apis", "nuscenes.eval.detection.evaluate", "epropnp_det.plugin")
+    with zygote(tmp_path_factory, *modules) as run:
         yield run
+
+
+@pytest.fixture(scope="session")
+def run_script(everything: Run) -> Run:
+    """As ``run_fresh``, by a process that has imported everything."""
+
+    def run(cwd: Path, *arguments: object, **variables: str) -> CompletedProcess:
+        return everything(cwd, arguments, [variables])
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def run_ranks(everything: Run) -> Run:
+    """As ``run_script``, in two processes of one training, without a launcher."""
+
+    def run(cwd: Path, *arguments: object, **variables: str) -> CompletedProcess:
+        with socket() as free:
+            free.bind(("127.0.0.1", 0))
+            meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+        common = {**variables, **meeting, "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+        return everything(
+            cwd, arguments, [{**common, "RANK": rank, "LOCAL_RANK": rank} for rank in "01"]
+        )
+
+    return run
 
 
 @pytest.fixture(scope="session")
@@ -106,14 +133,21 @@ def run_imports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     others = ("cv2", "matplotlib.pyplot", "numba", "pycocotools.mask", "scipy.stats", "skimage")
     more = ("sklearn.gaussian_process", "torch.distributed.fsdp", "torch.distributed.optim")
     devkits = ("lyft_dataset_sdk.lyftdataset", "nuscenes.eval.detection.evaluate", "trimesh")
-    with zygote(tmp_path_factory, *others, *more, *devkits) as run:
+    with zygote(tmp_path_factory, *others, *more, *devkits) as process:
+
+        def run(cwd: Path, *arguments: object, **variables: str) -> CompletedProcess:
+            return process(cwd, arguments, [variables])
+
         yield run
 
 
 @contextmanager
 def zygote(folders: pytest.TempPathFactory, *modules: str) -> Iterator[Run]:
-    """A process that has imported some modules, and a way to have it fork a run."""
-    process = Popen(
+    """A process that has imported some modules, and a way to have it fork.
+
+    That takes a folder, Python's arguments and, for each process, environment variables.
+    """
+    parent = Popen(
         [sys.executable, Path(__file__).with_name("zygote.py"), *modules],
         env=environment({}),
         stdin=subprocess.PIPE,
@@ -121,23 +155,25 @@ def zygote(folders: pytest.TempPathFactory, *modules: str) -> Iterator[Run]:
         text=True,
     )
 
-    def run(cwd: Path, *arguments: object, **variables: str) -> CompletedProcess:
+    def run(
+        cwd: Path, arguments: Sequence[object], variables: Sequence[dict[str, str]]
+    ) -> CompletedProcess:
         words = [str(argument) for argument in arguments]
         files = [folders.mktemp("run") / name for name in ("stdout", "stderr")]
         request = dict(
             words=words,
             cwd=str(cwd),
-            environment=environment(variables),
+            environments=[environment(each) for each in variables],
             stdout=str(files[0]),
             stderr=str(files[1]),
         )
-        print(json.dumps(request), file=process.stdin, flush=True)
-        status = int(process.stdout.readline())
+        print(json.dumps(request), file=parent.stdin, flush=True)
+        status = int(parent.stdout.readline())
         return CompletedProcess(words, status, *(file.read_text() for file in files))
 
-    with process:
+    with parent:
         yield run
-        process.stdin.close()
+        parent.stdin.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,8 @@
 """A process that has imported modules and run nothing: it forks a Python run at each line it reads.
 
 A run begins as one of a fresh interpreter does after those imports, which take longer than most of
-what the tests run. The modules are the arguments; requests are lines of JSON, and the answers the
-statuses.
+what the tests run. The modules are the arguments; requests are lines of JSON, each for one or more
+processes that differ in their environments, and the answers their statuses.
 """
 
 import atexit
@@ -11,6 +11,7 @@ import importlib
 import json
 import os
 import runpy
+import signal
 import sys
 import types
 
@@ -22,17 +23,32 @@ def serve() -> dict | None:
     """Fork at each request; None at the end of them, or, in a child, what it is asked to run."""
     gc.freeze()  # what was imported then stays in memory that parent and children share
     for line in sys.stdin:
-        child = os.fork()
-        if not child:
-            return json.loads(line)
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        request = json.loads(line)
+        children = set()
+        for environment in request.pop("environments"):
+            child = os.fork()
+            if not child:
+                return {**request, "environment": environment}
+            children.add(child)
+        print(first_failure(children), flush=True)
     return None
+
+
+def first_failure(children: set[int]) -> int:
+    """Wait for processes and give their status; where one fails the others are ended."""
+    failure = 0
+    while children:
+        child, status = os.wait()
+        children.remove(child)
+        failure = failure or os.waitstatus_to_exitcode(status)
+        for other in children if failure else ():
+            os.kill(other, signal.SIGKILL)
+    return failure
 
 
 def redirect(stdout: str, stderr: str) -> None:
     """Have the three standard streams be an empty one and two files."""
-    flags = os.O_WRONLY | os.O_CREAT
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     files = os.open(os.devnull, os.O_RDONLY), os.open(stdout, flags), os.open(stderr, flags)
     for descriptor, file in enumerate(files):
         os.dup2(file, descriptor)

@@ -88,19 +88,20 @@ def test_stock_scripts_run_our_config(run_here, folder, stock_tools, repo_root):
     assert printed_nds(outputs[0]) == pytest.approx(printed_nds(outputs[1]), abs=1e-6)
 
 
-def test_two_processes_train_and_test_like_one(run_here, folder, repo_root):
-    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
+def test_two_processes_train_and_test_like_one(run_ranks, run_script, folder, repo_root):
     config = repo_root / CONFIG
-    launch = ("--launcher", "pytorch", *QUICK)
-    run_here(*torchrun, repo_root / "tools/train.py", config, "--work-dir", "two", *launch)
+    two = ("--launcher", "pytorch")
+    train = (repo_root / "tools/train.py", config, "--work-dir", "two", *two, *QUICK)
+    trained = run_ranks(folder, *train, CUDA_VISIBLE_DEVICES="")
+    assert trained.returncode == 0, trained.stderr
     test = (repo_root / "tools/test.py", config, "two/epoch_1.pth", "--work-dir", "two")
     # Low scores give the cameras something to merge, although one epoch teaches little.
     test = (*test, "--cfg-options", "model.test_cfg.score_thr=0.0", "model.test_cfg.max_per_img=20")
     written = []
-    for processes in (torchrun, ()):
-        launch = ("--launcher", "pytorch") if processes else ()
+    for run, launcher in ((run_ranks, two), (run_script, ())):
         prefix = f"test_evaluator.jsonfile_prefix=processes_{len(written)}"
-        run_here(*processes, *test, prefix, *launch)
+        done = run(folder, *test, prefix, *launcher, CUDA_VISIBLE_DEVICES="")
+        assert done.returncode == 0, done.stderr
         written.append(Path(prefix.split("=")[1], "pred_instances_3d", "results_nusc.json"))
     two, one = (json.loads((folder / path).read_text())["results"] for path in written)
     assert any(one.values())
