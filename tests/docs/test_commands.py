@@ -32,6 +32,7 @@ DEMO = "tests/tools/test_demo.py::"
 TRAIN = "tests/tools/test_train_and_test.py::"
 INFER = "tests/tools/test_infer.py::test_folder_in_a_batch"
 SUBMISSION = "tests/tools/test_make_submission.py::"
+OBJECT_POSE = "tests/tools/test_object_pose.py::test_the_commands_of_the_page"
 OWN_DATA = "tests/examples/test_custom_data.py::test_the_commands_of_the_page"
 
 # What runs a command, then what runs it with an option: a test, or a script and a line of it.
@@ -59,6 +60,9 @@ RUN_BY = {
         "--val-samples-per-scene": "tools/demo.py::--val-samples-per-scene",
         "--seed": "tools/demo.py::--seed",
     },
+    "tools/create_synthetic_bop.py": dict.fromkeys(
+        ("", "--out", "--scenes", "--images-per-scene"), OBJECT_POSE
+    ),
     "tools/create_data.py": {
         **dict.fromkeys(
             ("", "--root", "--version", "--workers"),

@@ -1,0 +1,24 @@
+"""6 DoF pose from simulated objects to scores, by the commands of the page."""
+
+import re
+
+CONFIG = "configs/epropnp_6dof/epropnp-6dof-v2_r18_small_synthetic.py"
+
+
+def test_the_commands_of_the_page(run_script, repo_root, tmp_path):
+    def run(tool: str, *arguments: str) -> str:
+        variables = {"SYNTHETIC_BOP_ROOT": "data", "CUDA_VISIBLE_DEVICES": ""}
+        done = run_script(tmp_path, repo_root / f"tools/{tool}.py", *arguments, **variables)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    size = ("--scenes", "1", "--images-per-scene", "2", "--image-size", "160x120")
+    run("create_synthetic_bop", "--out", "data", *size, "--workers", "1")
+    config = str(repo_root / CONFIG)
+    less = ("train_cfg.max_epochs=1", "train_cfg.val_interval=2", "train_dataloader.batch_size=4")
+    said = run("train", config, "--work-dir", "work", "--cfg-options", *less)
+    assert "loss_coords" in said
+    said = run("test", config, "work/epoch_1.pth", "--work-dir", "work")
+    scores = dict(re.findall(r"BOP/(\w[\w.]*): ([\d.]+)", said))
+    assert {"ADD_0.1d", "AR_MSPD"} <= scores.keys()
+    assert all(0 <= float(value) <= 1 for value in scores.values())
