@@ -17,7 +17,9 @@ from .spelling import nearest
 USAGE = f"usage: python -m {__package__} TOOL ... (`TOOL --help` tells its arguments)"
 
 # mmcv is compiled for the PyTorch that is installed, which pip would hide from its build.
-FOR_MMCV = "pip install 'setuptools>=77,<80' wheel ninja && pip install --no-build-isolation"
+FOR_MMCV = (
+    "pip install 'torch<2.14' 'setuptools>=77,<80' wheel ninja && pip install --no-build-isolation"
+)
 
 
 def main() -> None:

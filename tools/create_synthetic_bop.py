@@ -5,16 +5,14 @@ Run it again to go on after an interruption.
 
 import argparse
 import os
-import re
 
-from epropnp_det.command_line import ToolParser, answering, check_output_folder, positive
-
-
-def image_size(text: str) -> tuple[int, int]:
-    size = re.fullmatch(r"(\d+)x(\d+)", text.lower())
-    if size is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form 640x480")
-    return int(size[1]), int(size[2])
+from epropnp_det.command_line import (
+    ToolParser,
+    answering,
+    check_output_folder,
+    image_size,
+    positive,
+)
 
 
 def parse_args() -> argparse.Namespace:

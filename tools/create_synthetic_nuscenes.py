@@ -5,26 +5,19 @@ Run it again to go on after an interruption.
 
 import argparse
 import os
-import re
 
 from epropnp_det.command_line import (
     ToolParser,
     add_table_version,
     answering,
     check_output_folder,
+    image_size,
     positive,
 )
 from epropnp_det.errors import UserError
 
 # And the version that is written where none is named.
 DATASETS = {"nuscenes": "v1.0-mini", "truckscenes": "v1.2-mini"}
-
-
-def image_size(text: str) -> tuple[int, int]:
-    size = re.fullmatch(r"(\d+)x(\d+)", text.lower())
-    if size is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form 400x224")
-    return int(size[1]), int(size[2])
 
 
 def parse_args() -> argparse.Namespace:

@@ -62,8 +62,8 @@ def check_clone():
     if not REQUIREMENTS.is_file():
         fail(
             "this makes the environment of a clone, and the package was installed without one: run "
-            "`pip install 'setuptools>=77,<80' wheel ninja && pip install --no-build-isolation "
-            "'epropnp_det[det]'` in its place."
+            "`pip install 'torch<2.14' 'setuptools>=77,<80' wheel ninja && pip install "
+            "--no-build-isolation 'epropnp_det[det]'` in its place."
         )
 
 

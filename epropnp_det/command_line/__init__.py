@@ -14,6 +14,7 @@ from .arguments import (
     add_table_version,
     at_least,
     between,
+    image_size,
     positive,
     score,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "check_folder",
     "check_output_file",
     "check_output_folder",
+    "image_size",
     "positive",
     "run_tool",
     "score",

@@ -83,6 +83,14 @@ score = between(0, 1)
 """A score: an argument's ``type``."""
 
 
+def image_size(text: str) -> tuple[int, int]:
+    """Width and height in pixels, of a word such as 640x480."""
+    size = re.fullmatch(r"(\d+)x(\d+)", text.lower())
+    if size is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form 640x480, width by height")
+    return int(size[1]), int(size[2])
+
+
 def add_cfg_options(parser: argparse.ArgumentParser) -> None:
     """Add ``--cfg-options``: a list of ``key=value`` that `parse_options` reads."""
     parser.add_argument(

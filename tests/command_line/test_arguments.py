@@ -11,6 +11,7 @@ from epropnp_det.command_line import (
     ToolParser,
     add_cfg_options,
     add_runner_arguments,
+    image_size,
     positive,
     score,
 )
@@ -52,6 +53,10 @@ def test_values():
     for text in ("-0.1", "1.1", "nan", "high"):
         with pytest.raises(argparse.ArgumentTypeError, match=text):
             score(text)
+    assert image_size("640X480") == (640, 480)
+    for text in ("640", "x480", "640x", "-640x480"):
+        with pytest.raises(argparse.ArgumentTypeError, match=text):
+            image_size(text)
 
 
 def test_options_are_left_for_the_config_to_read():

@@ -1,10 +1,12 @@
 """`python -m epropnp_det` and the names of what comes with the package, in a clone."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from epropnp_det import __main__ as command
 from epropnp_det.command_line import check_file
@@ -102,3 +104,19 @@ def test_no_such_config_comes_along():
         config_path("epropnp_det::epropnp_det/epropnp-det_tiny_dmo.py")
     with pytest.raises(UserError, match="they are .*tiny_demo.py, "):
         check_file("epropnp_det::_base_/default_runtime.py", "config")
+
+
+@pytest.mark.parametrize(
+    "place", ["docs/getting_started.md", "epropnp_det/__main__.py", "tools/install.py"]
+)
+def test_what_mmcv_is_built_by_is_in_the_ranges_that_were_tried(place, repo_root):
+    lines = (repo_root / "requirements.txt").read_text().splitlines()
+    asked = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    tried = {requirement.name: set(requirement.specifier) for requirement in asked}
+    text = (repo_root / place).read_text()
+    (words,) = re.findall(r"pip install ('torch.*'setuptools\S*')", text)
+    named = [Requirement(word.strip("'")) for word in words.split()]
+    assert [requirement.name for requirement in named] == ["torch", "setuptools"]
+    for requirement in named:
+        assert set(requirement.specifier) <= tried[requirement.name]
+        assert any(clause.operator == "<" for clause in requirement.specifier)

@@ -146,7 +146,7 @@ AT_ONCE = [
     ("simulate", "--val-samples-per-scene=2 --{scenes=1,version=v1.0-test}", "none: leave it out"),
     ("simulate", "--dataset={trucks,}", f"{CHOICE}'nuscenes', 'truckscenes')"),
     ("simulate", "--seed={lucky,0.5,nan,}", "--seed: invalid int value: '@'"),
-    ("simulate", "--image-size={400,x,-4x-4,}", "--image-size: '@' is not of the form 400x224"),
+    ("simulate", "--image-size={400,x,-4x-4,}", "--image-size: '@' is not of the form 640x480"),
     ("pose", "--{scenes,test-scenes,images-per-scene,workers}={0,-1,two,}", WHOLE),
     ("pose", "--seed={lucky,0.5,nan,}", "--seed: invalid int value: '@'"),
     ("pose", "--image-size={400,x,-4x-4,}", "--image-size: '@' is not of the form 640x480"),
