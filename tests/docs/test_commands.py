@@ -49,8 +49,8 @@ RUN_BY = {
     },
     "pytest": {"": "Makefile::-m pytest -q", "-q": "Makefile::-m pytest -q"},
     "torchrun": {
-        "": DEMO + "test_two_processes_train_and_test_like_one",
-        "--nproc_per_node": DEMO + "test_two_processes_train_and_test_like_one",
+        "": TRAIN + "test_two_processes_train_like_one",
+        "--nproc_per_node": TRAIN + "test_two_processes_train_like_one",
     },
     "tools/create_synthetic_nuscenes.py": {
         "": DEMO + "test_demo_makes_what_it_says",
