@@ -12,6 +12,8 @@ from mmengine.runner import Runner
 from torch.utils.data import Dataset
 
 from ..command_line import check_output_folder
+from ..errors import UserError
+from ..models.object_pose import EProPnP6DoF
 from ..visualization.network_tap import NetworkTap
 from .picture_names import picture_names
 
@@ -43,8 +45,14 @@ class NetworkInputVisualizationHook(Det3DVisualizationHook):
         """Name the pictures, and listen to the network.
 
         Raises:
-            UserError: the folder of the pictures cannot be written to.
+            UserError: the folder of the pictures cannot be written to, or the network is one of
+                6 DoF, whose poses nothing here paints.
         """
+        if self.draw and any(isinstance(part, EProPnP6DoF) for part in runner.model.modules()):
+            raise UserError(
+                "poses of 6 DoF cannot be painted yet: leave out --show and --show-dir, or set "
+                "default_hooks.visualization.draw=False."
+            )
         if self.draw and self.test_out_dir is not None:
             check_output_folder(self.test_out_dir, "visualization.test_out_dir")
             self._names = picture_names(_image_paths(runner.test_dataloader.dataset))

@@ -64,7 +64,8 @@ class Frames:
 
 def test_images_of_one_name_get_a_picture_each(hook, tmp_path):
     hook.explain = False
-    hook.before_test(SimpleNamespace(test_dataloader=SimpleNamespace(dataset=Frames())))
+    loader = SimpleNamespace(dataset=Frames())
+    hook.before_test(SimpleNamespace(test_dataloader=loader, model=torch.nn.Identity()))
     for index, path in enumerate(Frames.paths):
         data, sample = batch(path)
         hook.after_test_iter(None, index, data, [sample])

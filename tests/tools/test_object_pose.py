@@ -6,11 +6,11 @@ CONFIG = "configs/epropnp_6dof/epropnp-6dof-v2_r18_small_synthetic.py"
 
 
 def test_the_commands_of_the_page(run_script, repo_root, tmp_path):
-    def run(tool: str, *arguments: str) -> str:
+    def run(tool: str, *arguments: str, status: int = 0) -> str:
         variables = {"SYNTHETIC_BOP_ROOT": "data", "CUDA_VISIBLE_DEVICES": ""}
         done = run_script(tmp_path, repo_root / f"tools/{tool}.py", *arguments, **variables)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        assert done.returncode == status, done.stderr
+        return done.stderr.splitlines()[-1] if status else done.stdout
 
     size = ("--scenes", "1", "--images-per-scene", "2", "--image-size", "160x120")
     run("create_synthetic_bop", "--out", "data", *size, "--workers", "1")
@@ -22,3 +22,7 @@ def test_the_commands_of_the_page(run_script, repo_root, tmp_path):
     scores = dict(re.findall(r"BOP/(\w[\w.]*): ([\d.]+)", said))
     assert {"ADD_0.1d", "AR_MSPD"} <= scores.keys()
     assert all(0 <= float(value) <= 1 for value in scores.values())
+
+    said = run("test", config, "work/epoch_1.pth", "--show-dir", "painted", status=2)
+    assert said.startswith("error: poses of 6 DoF cannot be painted yet")
+    assert not (tmp_path / "painted").exists()
