@@ -46,7 +46,7 @@ def calibrate(args: argparse.Namespace) -> str:
     from epropnp_det.apis import EProPnPDet3DInferencer
     from epropnp_det.engine import EProPnPRunner
     from epropnp_det.engine.config import load_config
-    from epropnp_det.engine.config_checks import check_config
+    from epropnp_det.engine.config_checks import check_config, check_detector
     from epropnp_det.evaluation.calibration import Coverage
     from epropnp_det.evaluation.detection_calibration import (
         coverage_table,
@@ -59,6 +59,7 @@ def calibrate(args: argparse.Namespace) -> str:
     cfg = load_config(args.config, args.cfg_options)
     if cfg.get("val_dataloader") is None:
         raise UserError(f"{args.config} has no val_dataloader: name a config with validation.")
+    check_detector(cfg)
     options = dict(return_posterior=True, return_correspondences=True)
     if args.mc_samples is not None:
         options["mc_samples"] = args.mc_samples

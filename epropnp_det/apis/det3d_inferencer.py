@@ -24,6 +24,7 @@ from ..command_line import check_output_folder
 from ..datasets.rig import Rig
 from ..engine.checkpoint import check_checkpoint, check_fit
 from ..engine.config import load_config
+from ..engine.config_checks import check_detector
 from ..engine.console import quieten
 from ..engine.picture_names import picture_names
 from ..engine.training_view import VIEW_KEY, describe_strange_input
@@ -74,8 +75,7 @@ class EProPnPDet3DInferencer(MonoDet3DInferencer):
         quieten(MMLogger.get_current_instance())
         _check_device(device)
         cfg = deepcopy(model) if isinstance(model, Config) else load_config(str(model))
-        if cfg.get("model") is None:
-            raise UserError("the config has no model: name that of a detector.")
+        check_detector(cfg)
         if posterior:
             cfg.merge_from_dict({"model.test_cfg.return_posterior": True})
         self.weights = str(weights)

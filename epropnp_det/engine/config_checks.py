@@ -9,6 +9,7 @@ from mmdet3d.registry import DATASETS
 from mmengine.config import Config
 
 from ..errors import UserError
+from ..models.object_pose import EProPnP6DoF
 
 
 def check_config(cfg: Config, loaders: Sequence[str]) -> None:
@@ -24,6 +25,24 @@ def check_config(cfg: Config, loaders: Sequence[str]) -> None:
     check_data(cfg, loaders)
     check_classes(cfg, loaders)
     check_attributes(cfg, loaders)
+
+
+def check_detector(cfg: Config) -> None:
+    """Make sure that the model finds objects in images.
+
+    Args:
+        cfg: the config.
+
+    Raises:
+        UserError: it has no model, or one that takes crops of known objects.
+    """
+    if cfg.get("model") is None:
+        raise UserError("the config has no model: name that of a detector.")
+    if cfg.model.get("type") == EProPnP6DoF.__name__:
+        raise UserError(
+            "the config's model tells poses of crops of known objects, and a detector is asked "
+            "for: name the config of one, or test this one with tools/test.py."
+        )
 
 
 def check_data(cfg: Config, loaders: Sequence[str]) -> None:

@@ -1,6 +1,10 @@
 """6 DoF pose from simulated objects to scores, by the commands of the page."""
 
 import re
+from pathlib import Path
+
+import pytest
+import torch
 
 CONFIG = "configs/epropnp_6dof/epropnp-6dof-v2_r18_small_synthetic.py"
 
@@ -26,3 +30,13 @@ def test_the_commands_of_the_page(run_script, repo_root, tmp_path):
     said = run("test", config, "work/epoch_1.pth", "--show-dir", "painted", status=2)
     assert said.startswith("error: poses of 6 DoF cannot be painted yet")
     assert not (tmp_path / "painted").exists()
+
+
+@pytest.mark.parametrize("tool", ["infer", "calibrate"])
+def test_tools_of_detectors_say_so(tool, fails, repo_root):
+    torch.save({"state_dict": {}}, "weights.pth")
+    street = repo_root / "examples/street.jpg"
+    image = [street, "--cam2img", street.with_suffix(".json")] if tool == "infer" else []
+    words = [repo_root / CONFIG, "weights.pth", *image, "--out", "out"]
+    assert "a detector is asked for" in fails(tool, *words)
+    assert not Path("out").exists()
