@@ -29,6 +29,9 @@ REPO_ROOT = Path(__file__).resolve().parents[1]
 Run = Callable[..., CompletedProcess]
 """Run Python on some arguments in a folder; keyword arguments are environment variables."""
 
+Fork = Callable[[Path, Sequence[object], Sequence[dict[str, str]]], CompletedProcess]
+"""Run Python in a folder on some arguments, in as many processes as there are environments."""
+
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say which tests were skipped: a line a reason, and not one a test."""
@@ -94,25 +97,21 @@ def run_fresh() -> Run:
 
 
 @pytest.fixture(scope="session")
-def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fork]:
     """A zygote that has imported all that the tools do."""
     modules = ("mmdet3d.apis", "nuscenes.eval.detection.evaluate", "epropnp_det.plugin")
-    with zygote(tmp_path_factory, *modules) as run:
-        yield run
+    with zygote(tmp_path_factory, *modules) as fork:
+        yield fork
 
 
 @pytest.fixture(scope="session")
-def run_script(everything: Run) -> Run:
+def run_script(everything: Fork) -> Run:
     """As ``run_fresh``, by a process that has imported everything."""
-
-    def run(cwd: Path, *arguments: object, **variables: str) -> CompletedProcess:
-        return everything(cwd, arguments, [variables])
-
-    return run
+    return one_process(everything)
 
 
 @pytest.fixture(scope="session")
-def run_ranks(everything: Run) -> Run:
+def run_ranks(everything: Fork) -> Run:
     """As ``run_script``, in two processes of one training, without a launcher."""
 
     def run(cwd: Path, *arguments: object, **variables: str) -> CompletedProcess:
@@ -133,20 +132,22 @@ def run_imports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     others = ("cv2", "matplotlib.pyplot", "numba", "pycocotools.mask", "scipy.stats", "skimage")
     more = ("sklearn.gaussian_process", "torch.distributed.fsdp", "torch.distributed.optim")
     devkits = ("lyft_dataset_sdk.lyftdataset", "nuscenes.eval.detection.evaluate", "trimesh")
-    with zygote(tmp_path_factory, *others, *more, *devkits) as process:
+    with zygote(tmp_path_factory, *others, *more, *devkits) as fork:
+        yield one_process(fork)
 
-        def run(cwd: Path, *arguments: object, **variables: str) -> CompletedProcess:
-            return process(cwd, arguments, [variables])
 
-        yield run
+def one_process(fork: Fork) -> Run:
+    """Have a zygote fork a single process."""
+
+    def run(cwd: Path, *arguments: object, **variables: str) -> CompletedProcess:
+        return fork(cwd, arguments, [variables])
+
+    return run
 
 
 @contextmanager
-def zygote(folders: pytest.TempPathFactory, *modules: str) -> Iterator[Run]:
-    """A process that has imported some modules, and a way to have it fork.
-
-    That takes a folder, Python's arguments and, for each process, environment variables.
-    """
+def zygote(folders: pytest.TempPathFactory, *modules: str) -> Iterator[Fork]:
+    """A process that has imported some modules, and a way to have it fork."""
     parent = Popen(
         [sys.executable, Path(__file__).with_name("zygote.py"), *modules],
         env=environment({}),
@@ -155,7 +156,7 @@ def zygote(folders: pytest.TempPathFactory, *modules: str) -> Iterator[Run]:
         text=True,
     )
 
-    def run(
+    def fork(
         cwd: Path, arguments: Sequence[object], variables: Sequence[dict[str, str]]
     ) -> CompletedProcess:
         words = [str(argument) for argument in arguments]
@@ -172,7 +173,7 @@ def zygote(folders: pytest.TempPathFactory, *modules: str) -> Iterator[Run]:
         return CompletedProcess(words, status, *(file.read_text() for file in files))
 
     with parent:
-        yield run
+        yield fork
         parent.stdin.close()
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from .lidar import sweep, sweep_file
-from .output import begin, encode, is_begun, run, write
+from .output import begin, encode, is_begun, run_with_progress, write
 from .own_tables import MAP_FILE
 from .plan import Keyframe, Scene, Settings, estimated_bytes, plan_scene, plan_scenes
 from .raycast import cast, pixel_directions
@@ -73,15 +73,8 @@ def generate(settings: Settings, out_dir: str | Path, workers: int = 1) -> bool:
     tqdm.write(
         f"{root}: {images} images to write, with LiDAR sweeps and tables about {size:.0f} MB"
     )
-    with tqdm(
-        desc="samples",
-        total=len(keyframes),
-        initial=len(keyframes) - len(todo),
-        unit="sample",
-        smoothing=0,
-    ) as progress:
-        for _ in run(partial(_write_keyframe, settings, root), todo, workers):
-            progress.update()
+    step = partial(_write_keyframe, settings, root)
+    run_with_progress(step, todo, workers, total=len(keyframes), unit="sample")
     measurements = {
         keyframe: Measurement(*np.load(_measurement_path(root, keyframe))) for keyframe in keyframes
     }

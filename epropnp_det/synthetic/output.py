@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
 from ..errors import UserError
 from ..whole_file import whole_file
@@ -64,6 +65,28 @@ def run(function: Callable[[Piece], None], pieces: Iterable[Piece], workers: int
         UserError: a process was killed.
     """
     return map(function, pieces) if workers <= 1 else _run_parallel(function, pieces, workers)
+
+
+def run_with_progress(
+    function: Callable[[Piece], None], pieces: Sequence[Piece], workers: int, total: int, unit: str
+) -> None:
+    """``run``, with a line of progress.
+
+    Args:
+        function: called with each piece.
+        pieces: those that are not done yet.
+        workers: processes.
+        total: how many there are with those that are done.
+        unit: what a piece is.
+
+    Raises:
+        UserError: a process was killed.
+    """
+    with tqdm(
+        desc=f"{unit}s", total=total, initial=total - len(pieces), unit=unit, smoothing=0
+    ) as progress:
+        for _ in run(function, pieces, workers):
+            progress.update()
 
 
 def write(path: Path, content: bytes) -> None:

@@ -137,7 +137,7 @@ def check_poses(items: np.ndarray, models: Mapping[int, ObjectModel], origin: Pa
 
 def _projected_extent(model: ObjectModel, item: np.ndarray) -> float:
     """Longer side of the box around a model's projected corners, pixels; inf if one is behind."""
-    rotation = Rotation.from_quat(item["pose"][[4, 5, 6, 3]]).as_matrix()
+    rotation = Rotation.from_quat(item["pose"][3:], scalar_first=True).as_matrix()
     corners = model.corners() @ rotation.T + item["pose"][:3]
     if (corners[:, 2] <= 0).any():
         return np.inf

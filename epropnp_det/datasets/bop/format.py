@@ -16,6 +16,7 @@ import numpy as np
 
 from ...errors import UserError
 from .bop_json import by_number, read_json, taken
+from .rotations import are_rotations
 
 _FOLDERS = ("rgb", "gray")
 _SUFFIXES = (".png", ".jpg", ".tif", ".jpeg", ".tiff")
@@ -187,12 +188,7 @@ def _column(
 
 
 def _check_poses(path: Path, truth: Truth, im_ids: np.ndarray) -> None:
-    # Some of BOP's own matrices are rounded to three digits.
-    product = truth.rotation @ truth.rotation.transpose(0, 2, 1)
-    wrong = (np.abs(product - np.eye(3)).max(axis=(1, 2), initial=0) > 0.02) | (
-        np.linalg.det(truth.rotation) < 0
-    )
-    wrong |= ~np.isfinite(truth.translation).all(axis=1) | ~np.isfinite(product).all(axis=(1, 2))
+    wrong = ~are_rotations(truth.rotation) | ~np.isfinite(truth.translation).all(axis=1)
     if wrong.any():
         first = int(wrong.argmax())
         raise UserError(

@@ -154,8 +154,8 @@ def _poses(rotation: np.ndarray, translation: np.ndarray) -> np.ndarray:
     """[x, y, z, w, i, j, k] (N, 7), metres, of rotations and translations in millimetres."""
     if not len(rotation):
         return np.zeros((0, 7))
-    i, j, k, w = Rotation.from_matrix(rotation).as_quat().T
-    return np.column_stack([translation * _MM, w, i, j, k])
+    quaternions = Rotation.from_matrix(rotation).as_quat(scalar_first=True)
+    return np.column_stack([translation * _MM, quaternions])
 
 
 def _associate(items: np.ndarray, row: np.ndarray, scene: Scene, obj_ids: Sequence[int]) -> None:

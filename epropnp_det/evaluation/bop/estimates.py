@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...datasets.bop.rotations import are_rotations
 from ...errors import UserError
 from ...spelling import nearest
 from ...whole_file import whole_file
@@ -23,9 +24,6 @@ COLUMNS = ("scene_id", "im_id", "obj_id", "score", "R", "t", "time")
 
 # No camera stands as near to an object as this in mm, and none as far in metres.
 _NEAREST = 10.0
-
-# Matrices in files may be rounded to three digits.
-_ROUNDING = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,9 +170,7 @@ def _whole(path: Path, name: str, numbers: list[int], values: np.ndarray) -> np.
 def _check_poses(path: Path, numbers: list[int], poses: Poses) -> None:
     if not len(poses):
         return
-    rotation = poses.rotation
-    off = np.abs(rotation @ rotation.transpose(0, 2, 1) - np.eye(3)).max(axis=(1, 2))
-    wrong = (off > _ROUNDING) | (np.linalg.det(rotation) < 0)
+    wrong = ~are_rotations(poses.rotation)
     if wrong.any():
         raise UserError(
             f"{path}, line {numbers[int(wrong.argmax())]}: R is no rotation: write the nine "

@@ -183,6 +183,6 @@ def _estimates(results: list[tuple]) -> Estimates:
     pose = np.array([pose for _, _, pose in kept], float).reshape(-1, 7)
     rotation = np.zeros((0, 3, 3))
     if len(pose):
-        rotation = Rotation.from_quat(pose[:, [4, 5, 6, 3]]).as_matrix()
+        rotation = Rotation.from_quat(pose[:, 3:], scalar_first=True).as_matrix()
     poses = Poses(rotation, pose[:, :3] / _MM)
     return Estimates(scene_id, im_id, obj_id, score, poses, np.full(len(kept), -1.0))

@@ -35,8 +35,8 @@ _POINTS = 16
 class ObjectPoseHead(BaseModule):
     """Solves for the pose, and learns through its posterior (EPro-PnP, arXiv 2203.13254).
 
-    A loss that is None is not computed. Without ``loss_coords`` no 3D model is needed: then the
-    coordinates are what the network makes of its objects.
+    A loss that is None is not computed; only that of the pose always is. Without ``loss_coords`` no
+    3D model is needed: then the coordinates are what the network makes of its objects.
 
     Args:
         weighting: how logits become weights: ``v1`` by their mean, ``v2`` by a softmax over the

@@ -11,8 +11,16 @@ from pathlib import Path
 import cv2
 from tqdm import tqdm
 
-from ..output import begin, encode, is_begun, run, write
-from .annotate import camera_file, camera_record, depth_image, instances, targets
+from ..output import begin, encode, is_begun, run_with_progress, write
+from .annotate import (
+    DEPTH_SCALE,
+    FARTHEST,
+    camera_file,
+    camera_record,
+    depth_image,
+    instances,
+    targets,
+)
 from .draw import draw_shot
 from .model_files import model_files
 from .models import object_models
@@ -38,7 +46,7 @@ matrix of LineMOD. Results on it say nothing about results on LineMOD.
 - Symmetric models have symmetric colours, which are those of the vertices, interpolated.
 - Images: every image is drawn by itself; a scene is a folder of them, and no more. At most one
   instance of each object is in an image. Whole pixel coordinates are the middles of pixels.
-- Depth: without noise, along the camera's axis; 0 beyond {farthest} m.
+- Depth: without noise, along the camera's axis; 0 beyond {farthest:.2f} m.
 - Masks, boxes and numbers of pixels: from rays through the middle of each pixel. `mask_visib` holds
   the pixels where the object is nearest, without a tolerance. `px_count_all` and `bbox_obj` count
   what the image's border cuts off, and a box is as wide as its last column minus its first, both as
@@ -82,15 +90,8 @@ def generate(settings: Settings, out_dir: str | Path, workers: int = 1) -> bool:
     todo = [image for image in images if not _is_done(root, image)]
     size = settings.estimated_bytes(len(todo)) / 1e6
     tqdm.write(f"{root}: {len(todo)} images to write, with depth and masks about {size:.0f} MB")
-    with tqdm(
-        desc="images",
-        total=len(images),
-        initial=len(images) - len(todo),
-        unit="image",
-        smoothing=0,
-    ) as progress:
-        for _ in run(partial(_write_image, settings, root), todo, workers):
-            progress.update()
+    step = partial(_write_image, settings, root)
+    run_with_progress(step, todo, workers, total=len(images), unit="image")
     for scene in settings.folders():
         _finish(settings, root, scene)
     _write_targets(settings, root)
@@ -99,7 +100,7 @@ def generate(settings: Settings, out_dir: str | Path, workers: int = 1) -> bool:
 
 def _readme() -> str:
     models = ", ".join(f"{model.number} {model.name}" for model in object_models())
-    return README.format(models=models, farthest=6.5, targets=TARGETS)
+    return README.format(models=models, farthest=FARTHEST * DEPTH_SCALE / 1000, targets=TARGETS)
 
 
 def _is_done(root: Path, image: Image) -> bool:

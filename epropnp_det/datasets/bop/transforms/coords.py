@@ -38,7 +38,7 @@ class RenderObjectCoords(BaseTransform):
         pose = results["gt_pose"].astype(float)
         points, hit = self._caster.cast(
             results["object_model"],
-            Rotation.from_quat(pose[[4, 5, 6, 3]]).as_matrix(),
+            Rotation.from_quat(pose[3:], scalar_first=True).as_matrix(),
             pose[:3],
             results["cam2img"],
             pixels[seen],

@@ -66,5 +66,5 @@ class TurnInPlane(BaseTransform):
 
 def _turned(pose: np.ndarray, turn: Rotation) -> np.ndarray:
     """A pose (7,), x, y, z, w, i, j, k, in the frame that a rotation of the camera's leads to."""
-    i, j, k, w = (turn * Rotation.from_quat(pose[[4, 5, 6, 3]])).as_quat()
-    return np.array([*turn.apply(pose[:3]), w, i, j, k], pose.dtype)
+    turned = turn * Rotation.from_quat(pose[3:], scalar_first=True)
+    return np.array([*turn.apply(pose[:3]), *turned.as_quat(scalar_first=True)], pose.dtype)
