@@ -46,6 +46,20 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--image-size", type=image_size, default="400x224", metavar="WxH")
+    parser.add_argument(
+        "--raise-cameras",
+        type=float,
+        default=0.0,
+        metavar="METRES",
+        help="mount the cameras so much higher than on the real vehicle",
+    )
+    parser.add_argument(
+        "--pitch-cameras",
+        type=float,
+        default=0.0,
+        metavar="DEGREES",
+        help="and turn them so much further down",
+    )
     parser.add_argument("--workers", type=positive, default=os.cpu_count(), help="processes")
     return parser.parse_args()
 
@@ -72,6 +86,8 @@ def create(args: argparse.Namespace) -> bool:
         args.image_size,
         args.version,
         args.dataset,
+        args.raise_cameras,
+        args.pitch_cameras,
     )
     return generate(settings, args.out, args.workers)
 

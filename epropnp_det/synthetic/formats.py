@@ -64,11 +64,6 @@ class Format:
         """That of the devkit."""
         return self.devkit.package
 
-    @property
-    def sensors(self) -> tuple[Sensor, ...]:
-        """The LiDAR and the cameras."""
-        return (self.lidar, *self.cameras)
-
     def scene_names(self, version: str) -> tuple[Sequence[str], Sequence[str]]:
         """Names of the scenes of a version's main split, and of the one held out for validation."""
         splits = self.devkit.module("utils.splits").create_splits_scenes()

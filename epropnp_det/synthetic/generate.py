@@ -68,7 +68,7 @@ def generate(settings: Settings, out_dir: str | Path, workers: int = 1) -> bool:
     scenes = plan_scenes(settings)
     keyframes = [keyframe for scene in scenes for keyframe in scene.keyframes]
     todo = [keyframe for keyframe in keyframes if not _is_done(settings, root, keyframe)]
-    images = len(todo) * len(settings.format.cameras)
+    images = len(todo) * len(settings.cameras)
     size = estimated_bytes(settings, len(todo)) / 1e6
     tqdm.write(
         f"{root}: {images} images to write, with LiDAR sweeps and tables about {size:.0f} MB"
@@ -84,8 +84,10 @@ def generate(settings: Settings, out_dir: str | Path, workers: int = 1) -> bool:
 
 def _manifest(settings: Settings) -> dict:
     content = {"format": FORMAT, **asdict(settings), "image_size": list(settings.image_size)}
-    if settings.dataset == "nuscenes":  # whose folders were there before there were others
-        del content["dataset"]
+    # What is as it was when there was no choice is not written: older folders stay complete.
+    for name in ("dataset", "raise_cameras", "pitch_cameras"):
+        if content[name] == Settings.__dataclass_fields__[name].default:
+            del content[name]
     return content
 
 
@@ -111,14 +113,14 @@ def _measurement_path(root: Path, keyframe: Keyframe) -> Path:
 
 
 def _is_done(settings: Settings, root: Path, keyframe: Keyframe) -> bool:
-    files = (root / keyframe.filename(sensor) for sensor in settings.format.sensors)
+    files = (root / keyframe.filename(sensor) for sensor in settings.sensors)
     return all(path.exists() for path in (_measurement_path(root, keyframe), *files))
 
 
 def _write_keyframe(settings: Settings, root: Path, keyframe: Keyframe) -> None:
     """Write what a keyframe lacks of images, and its sweep and measurement."""
     scene = plan_scene(settings, keyframe.scene)
-    for camera in settings.format.cameras:
+    for camera in settings.cameras:
         _write_image(settings, root, scene, keyframe, camera)
     points, measurement = _measure(settings, scene.world, keyframe)
     lidar = settings.format.lidar
@@ -134,7 +136,7 @@ def _measure(
     points, lidar_points = sweep(world, keyframe.time(), to_global)
     visible = np.zeros(len(world.things), dtype=int)
     covered = np.zeros(len(world.things), dtype=int)
-    for camera in settings.format.cameras:
+    for camera in settings.cameras:
         time = keyframe.time(camera)
         pose = world.ego.pose(time) @ camera.to_ego
         rays = pixel_directions(

@@ -31,6 +31,8 @@ class Settings:
         version: v1.0-mini (at most 10 scenes), v1.0-trainval (850), or v1.0-test (150), which has
             no annotations; those of another format have other numbers.
         dataset: the one in whose format it is written.
+        raise_cameras: how much higher than usual the cameras sit, metres.
+        pitch_cameras: how much further down than usual they look, degrees.
     """
 
     scenes: int
@@ -40,6 +42,8 @@ class Settings:
     image_size: tuple[int, int] = (400, 224)
     version: str = "v1.0-mini"
     dataset: str = "nuscenes"
+    raise_cameras: float = 0.0
+    pitch_cameras: float = 0.0
 
     def __post_init__(self):
         if self.dataset not in FORMATS:
@@ -61,11 +65,26 @@ class Settings:
             raise UserError(f"seed {self.seed}: give a number from 0 on")
         if min(self.image_size) < 32:
             raise UserError("image size {}x{}: 32x32 is the least".format(*self.image_size))
+        if not -1 <= self.raise_cameras <= 5:
+            raise UserError(f"cameras raised by {self.raise_cameras:g} m: give -1 to 5")
+        if not -45 <= self.pitch_cameras <= 45:
+            raise UserError(f"cameras turned down by {self.pitch_cameras:g} degrees: give -45 to 45")
 
     @property
     def format(self) -> Format:
         """The format that it is written in."""
         return FORMATS[self.dataset]
+
+    @property
+    def cameras(self) -> tuple[Sensor, ...]:
+        """The format's cameras, as they are mounted here."""
+        mount = self.raise_cameras, self.pitch_cameras
+        return tuple(camera.mounted(*mount) for camera in self.format.cameras)
+
+    @property
+    def sensors(self) -> tuple[Sensor, ...]:
+        """The LiDAR and the cameras."""
+        return (self.format.lidar, *self.cameras)
 
     @property
     def annotated(self) -> bool:
@@ -133,7 +152,7 @@ def plan_scene(settings: Settings, name: str) -> Scene:
 
 def estimated_bytes(settings: Settings, keyframes: int) -> float:
     """About how much a number of keyframes takes up on disk."""
-    pixels = len(settings.format.cameras) * settings.image_size[0] * settings.image_size[1]
+    pixels = len(settings.cameras) * settings.image_size[0] * settings.image_size[1]
     return keyframes * (BYTES_PER_KEYFRAME + pixels * BYTES_PER_PIXEL)
 
 

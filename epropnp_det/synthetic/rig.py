@@ -5,7 +5,7 @@ Camera: x right, y down, z forward. LiDAR: x right, y forward, z up. Metres and 
 i covers [i, i + 1).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from nuscenes.utils.geometry_utils import transform_matrix
@@ -45,6 +45,17 @@ class Sensor:
     def to_ego(self) -> np.ndarray:
         """Sensor to ego transform, (4, 4)."""
         return transform_matrix(self.translation, Quaternion(self.rotation))
+
+    def mounted(self, height: float, pitch: float) -> "Sensor":
+        """The sensor, a camera, moved up by ``height`` metres and turned down by ``pitch`` degrees.
+
+        It turns about its own horizontal axis, so that what was in the middle moves up.
+        """
+        if height == pitch == 0:
+            return self
+        x, y, z = self.translation
+        turned = Quaternion(self.rotation) * Quaternion(axis=(1, 0, 0), degrees=-pitch)
+        return replace(self, translation=(x, y, z + height), rotation=tuple(turned.elements))
 
     def intrinsic(self, image_size: tuple[int, int]) -> np.ndarray:
         """Camera matrix (3, 3) for images of ``image_size`` = (width, height).

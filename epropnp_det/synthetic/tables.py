@@ -54,7 +54,7 @@ def build_tables(
     tables: dict[str, Table] = defaultdict(list)
     tables["attribute"] = [_named("attribute", name) for name in written_as.devkit.attributes]
     tables["category"] = [_named("category", name) for name in written_as.categories.values()]
-    for sensor in written_as.sensors:
+    for sensor in settings.sensors:
         _add_sensor(tables, settings, sensor)
     for scene in scenes:
         _add_scene(tables, settings, scene)
@@ -113,7 +113,7 @@ def _add_scene(tables: dict[str, Table], settings: Settings, scene: Scene) -> No
             "description": words["description"],
         }
     )
-    for sensor in settings.format.sensors:
+    for sensor in settings.sensors:
         width, height = settings.image_size if sensor.modality == "camera" else (0, 0)
         records = []
         for keyframe, sample in zip(scene.keyframes, samples, strict=True):

@@ -18,9 +18,9 @@ from epropnp_det.datasets.nuscenes_info import SensorPose
 from epropnp_det.synthetic import Settings, generate
 from epropnp_det.synthetic.plan import plan_scenes, token
 from epropnp_det.synthetic.raycast import cast, pixel_directions
-from epropnp_det.synthetic.rig import CAMERAS
 
-SETTINGS = Settings(1, 2, 2, seed=5, image_size=(320, 180))
+# Cameras that are mounted unlike the usual ones, so that a table that forgot it would show.
+SETTINGS = Settings(1, 2, 2, 5, (320, 180), raise_cameras=0.5, pitch_cameras=2)
 SIDEWAYS = ("CAM_FRONT_LEFT", "CAM_FRONT_RIGHT")
 FEW_PIXELS = 20
 REACH = 8  # columns to either side in which outlines are looked for
@@ -84,7 +84,7 @@ def pictures(tmp_path_factory):
     root = tmp_path_factory.mktemp("alignment") / "data"
     generate(SETTINGS, root)
     nusc = NuScenes(SETTINGS.version, str(root), verbose=False)
-    return [Picture(nusc, index, camera) for index in range(2) for camera in CAMERAS]
+    return [Picture(nusc, index, camera) for index in range(2) for camera in SETTINGS.cameras]
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from pyquaternion import Quaternion
 
 from epropnp_det.synthetic.rig import CAMERAS, LIDAR
 
@@ -21,6 +22,22 @@ def test_cameras_look_where_nuscenes_says_and_stand_upright(camera):
     angle = np.rad2deg(np.arctan2(forward[1], forward[0]))
     assert abs((angle - LOOKS[camera.channel] + 180) % 360 - 180) < 3
     assert down[2] < -0.99
+
+
+@pytest.mark.parametrize("camera", CAMERAS, ids=lambda camera: camera.channel)
+def test_mounted_camera_sits_higher_and_looks_down(camera):
+    mounted = camera.mounted(height=1.5, pitch=30)
+    np.testing.assert_allclose(np.subtract(mounted.translation, camera.translation), (0, 0, 1.5))
+    before, after = camera.to_ego[:3, :3], mounted.to_ego[:3, :3]
+    np.testing.assert_allclose(after[:, 0], before[:, 0], atol=1e-12)
+    # Half of straight down, and the rest ahead.
+    expected = 0.5 * before[:, 1] + 0.75**0.5 * before[:, 2]
+    np.testing.assert_allclose(after[:, 2], expected, atol=1e-12)
+    assert Quaternion(mounted.rotation).norm == pytest.approx(Quaternion(camera.rotation).norm)
+
+
+def test_camera_that_is_not_moved_keeps_its_calibration_to_the_bit():
+    assert CAMERAS[0].mounted(0, 0) is CAMERAS[0]
 
 
 def test_lidar_has_y_ahead():
