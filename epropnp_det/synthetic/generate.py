@@ -85,10 +85,8 @@ def generate(settings: Settings, out_dir: str | Path, workers: int = 1) -> bool:
 def _manifest(settings: Settings) -> dict:
     content = {"format": FORMAT, **asdict(settings), "image_size": list(settings.image_size)}
     # What is as it was when there was no choice is not written: older folders stay complete.
-    for name in ("dataset", "raise_cameras", "pitch_cameras"):
-        if content[name] == Settings.__dataclass_fields__[name].default:
-            del content[name]
-    return content
+    unwritten = {"dataset": "nuscenes", "raise_cameras": 0, "pitch_cameras": 0}
+    return {key: value for key, value in content.items() if unwritten.get(key) != value}
 
 
 def _readme(settings: Settings) -> str:

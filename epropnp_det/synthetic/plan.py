@@ -68,7 +68,9 @@ class Settings:
         if not -1 <= self.raise_cameras <= 5:
             raise UserError(f"cameras raised by {self.raise_cameras:g} m: give -1 to 5")
         if not -45 <= self.pitch_cameras <= 45:
-            raise UserError(f"cameras turned down by {self.pitch_cameras:g} degrees: give -45 to 45")
+            raise UserError(
+                f"cameras turned down by {self.pitch_cameras:g} degrees: give -45 to 45"
+            )
 
     @property
     def format(self) -> Format:

@@ -59,6 +59,7 @@ RUN_BY = {
         "--samples-per-scene": "tools/demo.py::--samples-per-scene",
         "--val-samples-per-scene": "tools/demo.py::--val-samples-per-scene",
         "--seed": "tools/demo.py::--seed",
+        "--raise-cameras": "tools/demo.py::--raise-cameras",
     },
     "tools/create_synthetic_bop.py": dict.fromkeys(
         ("", "--out", "--scenes", "--images-per-scene"), OBJECT_POSE
