@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from mmengine.config import Config
 from mmengine.dist import master_only
 from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper
@@ -17,6 +18,7 @@ from ..errors import UserError
 from ..whole_file import whole_file
 from .build_errors import settings_of
 from .checkpoint import check_checkpoint
+from .config_text import TextKept
 from .console import quieten
 from .data_loader import (
     check_shared_memory,
@@ -52,6 +54,10 @@ class EProPnPRunner(Runner):
 
     `runner_type = "EProPnPRunner"` in a config has mmdet3d's own scripts use it.
     """
+
+    def __init__(self, *args, cfg: Config | dict | None = None, **kwargs) -> None:
+        cfg = TextKept.of(cfg) if isinstance(cfg, Config) else cfg
+        super().__init__(*args, cfg=cfg, **kwargs)
 
     def build_logger(self, *args, **kwargs) -> MMLogger:
         """As the stock method; the console leaves out what only the log file needs."""
