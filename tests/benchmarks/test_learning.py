@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -154,20 +152,15 @@ def test_curves_of_any_records_are_drawn(records, tmp_path):
     assert Image.open(tmp_path / "curves.png").size == (1050, 600)
 
 
-def main(*words: object) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, learning.__file__, *map(str, words)], capture_output=True, text=True
-    )
-
-
-def test_report_alone(tmp_path):
-    nothing = main("--report", "--out", tmp_path)
+def test_report_alone(run_script, tmp_path):
+    report_alone = (learning.__file__, "--report", "--out", tmp_path)
+    nothing = run_script(tmp_path, *report_alone)
     assert nothing.returncode == 2
     assert nothing.stderr == f"error: {tmp_path}/small holds no finished run: leave --report out.\n"
     folder = tmp_path / "small" / "v2-0"
     folder.mkdir(parents=True)
     (folder / "result.json").write_text(json.dumps(asdict(RECORD)))
-    done = main("--report", "--out", tmp_path)
+    done = run_script(tmp_path, *report_alone)
     assert done.returncode == 0
     assert "EPro-PnP-Det v2 | 0 " in done.stdout and "1 of 15 runs done" in done.stdout
     assert (tmp_path / "small" / "curves.png").is_file()

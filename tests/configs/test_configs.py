@@ -163,11 +163,19 @@ def test_points_reach_the_model(shrunk):
     assert flips == {False, True} and num_points > 100
 
 
-@pytest.mark.parametrize("size", ["small", "full"])
 @pytest.mark.parametrize("path", sorted(FOLDER.parent.glob("[a-z]*/*.py")), ids=lambda p: p.stem)
-def test_written_config_is_the_same(path, size, tmp_path, monkeypatch):
+def test_written_config_is_the_same(path, tmp_path):
+    written_config_is_the_same(path, tmp_path)
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.parent.glob("learning/*.py")), ids=lambda p: p.stem)
+def test_written_full_config_is_the_same(path, tmp_path, monkeypatch):
+    monkeypatch.setenv("LEARNING_SIZE", "full")
+    written_config_is_the_same(path, tmp_path)
+
+
+def written_config_is_the_same(path, tmp_path):
     """A run leaves its config in the work folder, for the test and for others."""
-    monkeypatch.setenv("LEARNING_SIZE", size)
     cfg = load_config(path)
     cfg.dump(tmp_path / path.name)
     assert load_config(tmp_path / path.name).to_dict() == cfg.to_dict()
