@@ -12,10 +12,12 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from importlib import metadata
 from pathlib import Path
@@ -250,6 +252,42 @@ def operators_work(python, cuda):
     return compiled is not None and (compiled != "not available" or not cuda)
 
 
+def is_kept(python, name):
+    """Whether pip's cache has a wheel that was built of a package."""
+    command = [str(python), "-m", "pip", "cache", "list", name]
+    listed = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+    return f"{name}-".encode() in listed
+
+
+def precompiled(python, folder, compiler, flags, log):
+    """Flags by which the compiler takes from `folder` what it has read of PyTorch's headers.
+
+    Every file of mmcv's begins with them, and most of the time that one takes goes there. Where
+    they cannot be used, as with another compiler's, the headers themselves are read.
+    """
+    header = folder / "begin.h"
+    if re.search(r"\s", str(header)):  # which flags cannot hold
+        return []
+    header.write_text("#include <torch/types.h>\n")
+    own = query(
+        python,
+        "import json, sysconfig; from torch.utils.cpp_extension import include_paths; "
+        'names = "CFLAGS", "CCSHARED"; print(json.dumps([" ".join(map(sysconfig.get_config_var, '
+        "names)), include_paths()]))",
+    )
+    if own is None:
+        return []
+    includes = [word for path in own[1] for word in ("-isystem", path)]
+    # As PyTorch compiles extensions; what differs would be refused.
+    language = ["-std=c++17", "-DTORCH_API_INCLUDE_EXTENSION_H", "-x", "c++-header"]
+    words = [*shlex.split(own[0]), *shlex.split(flags), *includes, *language]
+    with log.open("ab") as file:
+        done = subprocess.run(
+            [compiler, *words, str(header), "-o", f"{header}.gch"], stdout=file, stderr=file
+        )
+    return ["-include", str(header)] if done.returncode == 0 else []
+
+
 def build_mmcv(python, include, log):
     cuda = wants_cuda(python)
     if operators_work(python, cuda):
@@ -272,13 +310,18 @@ def build_mmcv(python, include, log):
         f"compiling mmcv with its {'CUDA' if cuda else 'CPU'} operators: some minutes on two "
         "cores, longer with CUDA; seconds if pip has kept the result of an earlier time"
     )
-    pip(python, log, "--no-build-isolation", "mmcv", **variables)
-    if not operators_work(python, cuda):
-        say("that mmcv was compiled for another PyTorch: compiling it afresh")
-        fresh = ["--no-cache-dir", "--force-reinstall", "--no-deps"]
-        pip(python, log, "--no-build-isolation", *fresh, "mmcv", **variables)
-    if not operators_work(python, cuda):
-        fail(f'mmcv was compiled, but `{python} -c "import mmcv.ops"` fails.')
+    flags, fresh = variables["CFLAGS"], ["--no-cache-dir", "--force-reinstall", "--no-deps"]
+    with tempfile.TemporaryDirectory(dir=log.parent) as scratch:
+        for options in ([], fresh):
+            if options:
+                say("that mmcv was compiled for another PyTorch: compiling it afresh")
+            if options or not is_kept(python, "mmcv"):
+                common = precompiled(python, Path(scratch), variables["CXX"], flags, log)
+                variables["CFLAGS"] = " ".join([flags, *common])
+            pip(python, log, "--no-build-isolation", *options, "mmcv", **variables)
+            if operators_work(python, cuda):
+                return
+    fail(f'mmcv was compiled, but `{python} -c "import mmcv.ops"` fails.')
 
 
 def install(folder):

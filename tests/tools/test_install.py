@@ -205,17 +205,72 @@ def test_state_lists_every_requirement(install, tmp_path):
     assert {"mmengine", "mmdet", "mmdet3d", "nuscenes-devkit", "epropnp_det"} <= versions.keys()
 
 
-@pytest.mark.parametrize(("own", "flags"), [(None, "-g0"), ("-O1", "-O1 -g0")])
-def test_mmcv_is_compiled_without_debug_information(install, monkeypatch, tmp_path, own, flags):
+@pytest.fixture
+def builds(install, monkeypatch) -> list[dict[str, str]]:
+    """Environments in which mmcv was compiled; it works at the second time."""
     builds = []
     monkeypatch.setattr(install, "wants_cuda", lambda python: False)
-    monkeypatch.setattr(install, "operators_work", lambda python, cuda: bool(builds))
+    monkeypatch.setattr(install, "operators_work", lambda python, cuda: len(builds) == 2)
     monkeypatch.setattr(install, "check_compiler", lambda include: {"CXX": "g++"})
     monkeypatch.setattr(install, "pip", lambda *words, **variables: builds.append(variables))
+    return builds
+
+
+@pytest.mark.parametrize(("own", "flags"), [(None, "-g0"), ("-O1", "-O1 -g0")])
+def test_mmcv_is_compiled_without_debug_information(
+    install, builds, monkeypatch, tmp_path, own, flags
+):
+    monkeypatch.setattr(install, "is_kept", lambda python, name: True)
+    monkeypatch.setattr(install, "precompiled", lambda *arguments: ["-include", "begin.h"])
     if own is None:
         monkeypatch.delenv("CFLAGS", raising=False)
     else:
         monkeypatch.setenv("CFLAGS", own)
     install.build_mmcv("python", tmp_path, tmp_path / "log")
-    (variables,) = builds
-    assert variables["CFLAGS"] == flags and variables["FORCE_CUDA"] == "0"
+    kept, compiled = builds
+    assert kept["CFLAGS"] == flags and compiled["CFLAGS"] == f"{flags} -include begin.h"
+    assert kept["FORCE_CUDA"] == compiled["FORCE_CUDA"] == "0"
+
+
+def test_headers_are_read_beforehand_for_what_is_compiled(install, builds, monkeypatch, tmp_path):
+    monkeypatch.setattr(install, "is_kept", lambda python, name: False)
+    folders = []
+
+    def precompiled(python, folder, compiler, flags, log):
+        assert folder.is_dir() and flags.endswith("-g0")
+        folders.append(folder)
+        return []
+
+    monkeypatch.setattr(install, "precompiled", precompiled)
+    install.build_mmcv("python", tmp_path, tmp_path / "log")
+    assert len(folders) == 2 and not any(folder.exists() for folder in folders)
+
+
+COMPILER = """#!/bin/sh
+echo "$@" > {log}
+for word in "$@"; do last=$word; done
+touch "$last"
+exit {status}
+"""
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_precompiled_headers(install, tmp_path, status):
+    """With the flags of Python and of PyTorch's extensions, and where a compiler is able to."""
+    compiler, log = tmp_path / "c++", tmp_path / "words"
+    compiler.write_text(COMPILER.format(log=log, status=status))
+    compiler.chmod(0o755)
+    said = tmp_path / "log"
+    flags = install.precompiled(sys.executable, tmp_path, str(compiler), "-O1 -g0", said)
+    header = tmp_path / "begin.h"
+    assert flags == ([] if status else ["-include", str(header)])
+    words = log.read_text().split()
+    assert words[-3:] == [str(header), "-o", f"{header}.gch"]
+    assert {"-fPIC", "-O1", "-g0", "-std=c++17"} < set(words)
+    begun = header.read_text().split("<")[1].strip(">\n")
+    assert any(Path(word, begun).is_file() for word in words)
+
+
+def test_folder_with_a_space_is_no_flag(install, tmp_path):
+    folder = tmp_path / "two words"
+    assert install.precompiled(sys.executable, folder, "c++", "-g0", tmp_path / "log") == []
