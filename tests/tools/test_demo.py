@@ -77,7 +77,7 @@ def test_stock_scripts_run_our_config(run_here, folder, stock_tools, repo_root):
     paint = ("--show-dir", "painted", "--score-thr", "0")
     run_here(stock_tools / "train.py", config, "--work-dir", "stock", *QUICK)
     test = (config, "stock/epoch_1.pth", "--work-dir", "tested")
-    options = (*QUICK, "model.test_cfg.score_thr=0.0")
+    options = (*QUICK, "model.test_cfg.score_thr=0.0", "model.test_cfg.max_per_img=20")
     outputs = [
         run_here(stock_tools / "test.py", *test, *options).stdout,
         run_here(repo_root / "tools/test.py", *test, *paint, *options).stdout,
