@@ -259,6 +259,17 @@ def is_kept(python, name):
     return f"{name}-".encode() in listed
 
 
+def compiler_flags(python):
+    """Python's own and the user's, without the debug information that Python's ask for.
+
+    Setuptools takes CFLAGS in place of Python's, which optimise.
+    """
+    own = query(
+        python, "import json, sysconfig; print(json.dumps(sysconfig.get_config_var('CFLAGS')))"
+    )
+    return " ".join(filter(None, [own, os.environ.get("CFLAGS"), "-g0"]))
+
+
 def precompiled(python, folder, compiler, flags, log):
     """Flags by which the compiler takes from `folder` what it has read of PyTorch's headers.
 
@@ -269,18 +280,17 @@ def precompiled(python, folder, compiler, flags, log):
     if re.search(r"\s", str(header)):  # which flags cannot hold
         return []
     header.write_text("#include <torch/types.h>\n")
-    own = query(
+    paths = query(
         python,
-        "import json, sysconfig; from torch.utils.cpp_extension import include_paths; "
-        'names = "CFLAGS", "CCSHARED"; print(json.dumps([" ".join(map(sysconfig.get_config_var, '
-        "names)), include_paths()]))",
+        "import json; from torch.utils.cpp_extension import include_paths; "
+        "print(json.dumps(include_paths()))",
     )
-    if own is None:
+    if paths is None:
         return []
-    includes = [word for path in own[1] for word in ("-isystem", path)]
+    includes = [word for path in paths for word in ("-isystem", path)]
     # As PyTorch compiles extensions; what differs would be refused.
-    language = ["-std=c++17", "-DTORCH_API_INCLUDE_EXTENSION_H", "-x", "c++-header"]
-    words = [*shlex.split(own[0]), *shlex.split(flags), *includes, *language]
+    language = ["-fPIC", "-std=c++17", "-DTORCH_API_INCLUDE_EXTENSION_H", "-x", "c++-header"]
+    words = [*shlex.split(flags), *includes, *language]
     with log.open("ab") as file:
         done = subprocess.run(
             [compiler, *words, str(header), "-o", f"{header}.gch"], stdout=file, stderr=file
@@ -300,8 +310,7 @@ def build_mmcv(python, include, log):
         MMCV_WITH_OPS="1",
         MAX_JOBS=os.environ.get("MAX_JOBS") or str(jobs),
         FORCE_CUDA="1" if cuda else "0",
-        # Python's own flags ask for debug information, which takes more than half of the time.
-        CFLAGS=" ".join(filter(None, [os.environ.get("CFLAGS"), "-g0"])),
+        CFLAGS=compiler_flags(python),
     )
     if not cuda:
         # mmcv's setup.py calls for nvcc wherever PyTorch sees a GPU.
