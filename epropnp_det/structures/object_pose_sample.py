@@ -16,6 +16,7 @@ class ObjectPoseSample(BaseDataElement):
     Metainfo:
         scene_id, im_id, obj_id: int, as BOP counts them.
         label: int, index into the dataset's ``metainfo["classes"]``.
+        box: (4,) x, y, width, height of the object's 2D box in original pixels.
         score: float, of the detection; 1.0 for boxes of the ground truth.
         time: float, seconds that the detection took, -1 where unknown.
         img_path: str.
@@ -34,7 +35,15 @@ class ObjectPoseSample(BaseDataElement):
         pred_pose: predicted pose (7,).
         pred_cov: its covariance (6, 6): metres, and steps d of the quaternion, which turn by 2 d
             radians, as in :class:`~epropnp_det.pnp.Posterior`.
+        pred_cost: float, negative log-likelihood of the predicted pose.
         pred_score: float, that of the detection; 0 where the crop does not determine a pose.
+        pred_valid: bool, whether the crop determines a pose.
+        pred_coords: predicted coordinates (3, s, s), in units of ``half_size``; where
+            ``test_cfg.return_correspondences`` asks for them.
+        pred_weights: weights of the cells (2, s, s), of u and v, in 1 / pixel; likewise.
+        pose_samples: samples of the posterior (K, 7); where ``test_cfg.return_posterior`` asks for
+            them.
+        pose_log_weights: their log weights (K,), whose exponentials add up to 1; likewise.
     """
 
     gt_pose: Tensor
@@ -42,4 +51,10 @@ class ObjectPoseSample(BaseDataElement):
     gt_mask: Tensor
     pred_pose: Tensor
     pred_cov: Tensor
+    pred_cost: float
     pred_score: float
+    pred_valid: bool
+    pred_coords: Tensor
+    pred_weights: Tensor
+    pose_samples: Tensor
+    pose_log_weights: Tensor

@@ -3,7 +3,7 @@
 from .crop import box_window, cell_pixels, crop_window, cut_crop
 from .dataset import BOPDataset
 from .format import Scene, Truth, read_scene, scene_folders
-from .models import Mesh, ObjectModel, read_models
+from .models import Mesh, ObjectModel, model_ids, read_models
 from .transforms import (
     CropObject,
     JitterObjectBox,
@@ -31,6 +31,7 @@ __all__ = [
     "cell_pixels",
     "crop_window",
     "cut_crop",
+    "model_ids",
     "read_models",
     "read_scene",
     "scene_folders",

@@ -75,10 +75,10 @@ def check_boxes(items: np.ndarray, scene: Scene, size: tuple[int, int], origin: 
     Raises:
         UserError: naming the first that does not.
     """
-    for item in items[~_touching(items["box"], size)]:
+    for item in items[~touches_image(items["box"], size)]:
         path = scene.image_path(int(np.searchsorted(scene.im_ids, item["im_id"])))
         width, height = _size(path)
-        if not _touching(item["box"], (width, height)):
+        if not touches_image(item["box"], (width, height)):
             box = ", ".join(f"{value:g}" for value in item["box"])
             raise UserError(
                 f"{origin}: the box {box} (x, y, width, height) is empty or outside of its image "
@@ -87,8 +87,16 @@ def check_boxes(items: np.ndarray, scene: Scene, size: tuple[int, int], origin: 
             )
 
 
-def _touching(box: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Which boxes (..., 4) have an area and a part of it within the image, (...)."""
+def touches_image(box: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Which boxes have an area and a part of it within the image.
+
+    Args:
+        box: (..., 4) x, y, width, height, pixels.
+        size: (width, height) of the image.
+
+    Returns:
+        (...) bool.
+    """
     first, extent = box[..., :2], box[..., 2:]
     return ((extent > 0) & (first < size) & (first + extent > 0)).all(axis=-1)
 

@@ -56,7 +56,8 @@ class BOPDataset(BaseDataset):
         targets: file of the objects that a test asks for, such as ``test_targets_bop19.json``; of
             each the boxes of the highest score are taken, or the most visible true ones, as many as
             it names.
-        models: folder of the models; None if there are none, coordinates are in metres then.
+        models: folder of the models; None if there are none, coordinates are in metres then. It is
+            ``model_folder``, a path, of the data set.
         pipeline: transforms.
         filter_cfg: ``min_visib_fract``, the least visible fraction of true objects.
         **kwargs: as in mmengine's ``BaseDataset``.
@@ -93,7 +94,7 @@ class BOPDataset(BaseDataset):
             targets=targets,
             min_visib_fract=(filter_cfg or {}).get(_FILTER, 0.0),
         )
-        self._model_folder = models and Path(data_root, models)
+        self.model_folder = Path(data_root, models) if models else None
         self._models: dict[int, ObjectModel] = {}
         super().__init__(
             data_root=data_root, pipeline=list(pipeline), filter_cfg=filter_cfg, **kwargs
@@ -121,9 +122,9 @@ class BOPDataset(BaseDataset):
         """Records (N,) of ``ITEM``."""
         steps = self.pipeline.transforms
         selection = self._selection
-        if self._model_folder:
+        if self.model_folder:
             with_meshes = any(isinstance(step, RenderObjectCoords) for step in steps)
-            models = read_models(self._model_folder, selection.obj_ids, with_meshes)
+            models = read_models(self.model_folder, selection.obj_ids, with_meshes)
             self._models = dict(enumerate(models.values()))
         elif any(isinstance(step, RenderObjectCoords) for step in steps):
             raise UserError(

@@ -51,7 +51,8 @@ class EProPnP6DoF(BaseModel):
             inputs: (B, 3, H, W) normalised crops, H and W multiples of the backbone's stride.
             data_samples: their samples; not needed for maps.
             mode: ``loss`` for a dict of losses, ``predict`` for the samples with ``pred_pose``,
-                ``pred_cov`` and ``pred_score``, ``tensor`` for the maps alone.
+                ``pred_cov``, ``pred_cost`` and ``pred_score`` and what ``test_cfg`` adds,
+                ``tensor`` for the maps alone.
 
         Raises:
             UserError: a loss learns from what a sample lacks.
@@ -73,11 +74,18 @@ class EProPnP6DoF(BaseModel):
     def _predicted(
         self, maps: CoordinateMaps, samples: list[ObjectPoseSample]
     ) -> list[ObjectPoseSample]:
-        result = self.pose_head.predict(maps, samples)
-        for sample, pose, covariance, valid in zip(
-            samples, result.pose, result.covariance, result.valid.tolist(), strict=True
-        ):
-            sample.pred_pose = pose
-            sample.pred_cov = covariance
-            sample.pred_score = float(sample.score) if valid else 0.0
+        settings = self.pose_head.test_settings
+        found = self.pose_head.predict(maps, samples)
+        for i, sample in enumerate(samples):
+            sample.pred_pose = found.pose[i]
+            sample.pred_cov = found.covariance[i]
+            sample.pred_cost = found.cost[i].item()
+            sample.pred_score = float(sample.score) if found.valid[i] else 0.0
+            sample.pred_valid = found.valid[i].item()
+            if settings.return_correspondences:
+                sample.pred_coords = maps.coords[i]
+                sample.pred_weights = found.weights[i]
+            if settings.return_posterior:
+                sample.pose_samples = found.samples[i]
+                sample.pose_log_weights = found.log_weights[i]
         return samples

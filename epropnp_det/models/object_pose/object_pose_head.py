@@ -13,7 +13,6 @@ from epropnp_det.errors import UserError
 from epropnp_det.pnp import (
     EProPnP,
     HuberCost,
-    LMResult,
     LMSolver,
     PnPProblem,
     Posterior,
@@ -25,6 +24,7 @@ from ...structures import ObjectPoseSample
 from .coordinate_head import CoordinateMaps
 from .crops import Crops
 from .point_weights import WEIGHTINGS
+from .predictions import PosePredictions
 from .settings import PoseTestSettings, PoseTrainSettings
 
 _POINTS = 16
@@ -77,13 +77,8 @@ class ObjectPoseHead(BaseModule):
         self.border = border
         train, test = PoseTrainSettings(**(train_cfg or {})), PoseTestSettings(**(test_cfg or {}))
         self.num_points = train.num_points
-        self.pnp = EProPnP(
-            dof=6,
-            mc_samples=train.mc_samples,
-            num_iter=train.mc_rounds,
-            solver=_solver(train.num_proposals, train.solver_iters),
-        )
-        self.solver = _solver(test.num_proposals, test.solver_iters)
+        self.test_settings = test
+        self.pnp, self.test_pnp = _layer(train), _layer(test)
         losses = dict(
             loss_pose=loss_pose or dict(type="MonteCarloPoseLoss"),
             loss_reg_pos=loss_reg_pos,
@@ -169,19 +164,43 @@ class ObjectPoseHead(BaseModule):
         return losses
 
     @torch.no_grad()
-    def predict(self, maps: CoordinateMaps, samples: Sequence[ObjectPoseSample]) -> LMResult:
-        """Poses of B crops, from all of their cells and without an initial pose."""
+    def predict(self, maps: CoordinateMaps, samples: Sequence[ObjectPoseSample]) -> PosePredictions:
+        """Poses of B crops, from all of their cells and without an initial pose.
+
+        With ``test_cfg.return_posterior`` they have samples of their posteriors.
+        """
         with torch.autocast(maps.coords.device.type, enabled=False):
             crops = Crops.from_samples(samples, maps.coords.shape[-1], maps.coords)
             problem = self.problem(maps, crops)
+            weights = problem.w2d.mT.unflatten(-1, maps.coords.shape[-2:])
             # The same crop gives the same pose, in whatever batch, order and process it comes.
             generator = torch.Generator(problem.device).manual_seed(0)
-            return self.solver(problem, generator=generator)
+            if not self.test_settings.return_posterior:
+                found = self.test_pnp.solver(problem, generator=generator)
+                return PosePredictions(
+                    found.pose, found.covariance, found.cost, found.valid, weights
+                )
+            posterior = self.test_pnp(problem, generator=generator)
+            return PosePredictions(
+                posterior.mode,
+                posterior.covariance,
+                problem.cost(posterior.mode),
+                posterior.valid,
+                weights,
+                posterior.samples.transpose(0, 1),
+                posterior.log_weights.log_softmax(dim=0).mT,
+            )
 
 
-def _solver(num_proposals: int, num_iter: int) -> RandomSampleSolver:
-    return RandomSampleSolver(
-        dof=6, num_proposals=num_proposals, num_points=_POINTS, refine=LMSolver(num_iter)
+def _layer(settings: PoseTrainSettings | PoseTestSettings) -> EProPnP:
+    solver = RandomSampleSolver(
+        dof=6,
+        num_proposals=settings.num_proposals,
+        num_points=_POINTS,
+        refine=LMSolver(settings.solver_iters),
+    )
+    return EProPnP(
+        dof=6, mc_samples=settings.mc_samples, num_iter=settings.mc_rounds, solver=solver
     )
 
 

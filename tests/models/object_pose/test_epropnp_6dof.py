@@ -6,7 +6,7 @@ from mmdet3d.registry import MODELS
 from mmengine.optim import OptimWrapper
 
 from epropnp_det.engine.config import load_config
-from epropnp_det.models.object_pose import EProPnP6DoF
+from epropnp_det.models.object_pose import EProPnP6DoF, ObjectPoseHead
 
 
 @pytest.fixture
@@ -50,6 +50,17 @@ def test_prediction(model, batch):
         assert sample.pred_pose[3:].norm().item() == pytest.approx(1, abs=1e-5)
         assert sample.pred_score in (0.0, 0.75)
     assert first.to_dict()["crop_size"] == first.crop_size  # as the metric gets it
+
+
+def test_what_is_attached_where_it_is_asked_for(model, batch):
+    (plain, _) = model.test_step(batch)
+    assert not {"pred_coords", "pred_weights", "pose_samples"} & set(plain.keys())
+    everything = dict(return_correspondences=True, return_posterior=True, mc_samples=16)
+    model.pose_head = ObjectPoseHead(test_cfg=everything)
+    for sample in model.test_step(batch):
+        assert sample.pred_coords.shape == (3, 8, 8) and sample.pred_weights.shape == (2, 8, 8)
+        assert sample.pose_samples.shape == (16, 7) and sample.pose_log_weights.shape == (16,)
+        assert isinstance(sample.pred_valid, bool) and sample.pred_cost >= 0
 
 
 def test_crop_without_a_pose_has_no_score(model, batch):

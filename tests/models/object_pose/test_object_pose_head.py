@@ -43,6 +43,35 @@ def test_predicted_poses_are_the_true_ones(make_crops, dtype, weighting):
     assert_close(rotation_matrix(result.pose), rotation_matrix(truth), atol=0.02, rtol=0)
 
 
+def test_posterior_is_around_the_same_pose(make_crops):
+    maps, samples = make_crops()
+    plain = make_head().predict(maps, samples)
+    assert plain.samples is plain.log_weights is None
+    settings = dict(return_posterior=True, mc_samples=64)
+    found = make_head(test_cfg=settings).predict(maps, samples)
+    for name in ("pose", "covariance", "cost", "valid", "weights"):
+        assert_close(getattr(found, name), getattr(plain, name))
+    assert found.samples.shape == (3, 64, 7) and found.log_weights.shape == (3, 64)
+    weights = found.log_weights.exp()
+    assert_close(weights.sum(1), torch.ones(3, dtype=torch.float64))
+    mean = (weights[..., None] * found.samples[..., :3]).sum(1)
+    spread = found.covariance.diagonal(dim1=1, dim2=2)[:, :3].sqrt()
+    assert ((mean - found.pose[:, :3]).abs() < spread).all()
+
+
+def test_weights_and_cost_are_those_of_the_problem(make_crops):
+    maps, samples = make_crops()
+    head = make_head()
+    found = head.predict(maps, samples)
+    problem = head.problem(maps, Crops.from_samples(samples, 8, maps.coords))
+    assert found.weights.shape == (3, 2, 8, 8)
+    assert_close(found.weights[1, :, 2, 5], problem.w2d[1, 2 * 8 + 5].detach())
+    residual = problem.residuals(found.pose).norm(dim=-1)
+    delta = problem.robust_cost.delta[:, None]
+    rho = torch.where(residual <= delta, residual**2 / 2, delta * residual - delta**2 / 2)
+    assert_close(found.cost, rho.sum(1).detach())
+
+
 def test_pose_does_not_depend_on_the_batch(make_crops):
     maps, samples = make_crops()
     head = make_head()
@@ -159,6 +188,7 @@ def test_what_a_loss_lacks_is_named(make_crops):
         (dict(weighting="v3"), "weighting is 'v3': give v1 or v2"),
         (dict(train_cfg=dict(num_points=0)), "train_cfg.num_points is 0: give at least 1"),
         (dict(train_cfg=dict(mc_samples=6, mc_rounds=4)), "mc_samples is 6: give a positive mult"),
+        (dict(test_cfg=dict(mc_samples=6)), "test_cfg.mc_samples is 6: give a positive multiple"),
         (dict(test_cfg=dict(solver_iters="5")), "test_cfg.solver_iters is '5': give a whole"),
     ],
 )

@@ -12,6 +12,7 @@ _KEYS = (
     "im_id",
     "obj_id",
     "label",
+    "box",
     "score",
     "time",
     "img_path",
