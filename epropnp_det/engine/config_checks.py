@@ -8,6 +8,7 @@ from pathlib import Path
 from mmdet3d.registry import DATASETS
 from mmengine.config import Config
 
+from ..datasets.bop import BOPDataset
 from ..errors import UserError
 from ..models.object_pose import EProPnP6DoF
 
@@ -36,13 +37,40 @@ def check_detector(cfg: Config) -> None:
     Raises:
         UserError: it has no model, or one that takes crops of known objects.
     """
-    if cfg.get("model") is None:
-        raise UserError("the config has no model: name that of a detector.")
-    if cfg.model.get("type") == EProPnP6DoF.__name__:
+    if _is_object_pose(cfg, "a detector"):
         raise UserError(
             "the config's model tells poses of crops of known objects, and a detector is asked "
-            "for: name the config of one, or test this one with tools/test.py."
+            "for: name the config of one, or say which objects are in which boxes (in "
+            "tools/infer.py with --object and --box)."
         )
+
+
+def check_object_pose(cfg: Config) -> None:
+    """Make sure that the model tells poses of crops of known objects.
+
+    Args:
+        cfg: the config.
+
+    Raises:
+        UserError: it has no model or no test data, or a model that finds objects by itself.
+    """
+    if not _is_object_pose(cfg, "a network of 6 DoF"):
+        raise UserError(
+            "the config's model finds objects by itself, and one that tells poses of known objects "
+            "in boxes is asked for: name a config such as those in configs/epropnp_6dof."
+        )
+    dataset = (cfg.get("test_dataloader") or {}).get("dataset") or {}
+    if dataset.get("type") != BOPDataset.__name__:
+        raise UserError(
+            "the config has no test_dataloader.dataset of the type BOPDataset, whose pipeline "
+            "makes the crops: give one."
+        )
+
+
+def _is_object_pose(cfg: Config, wanted: str) -> bool:
+    if cfg.get("model") is None:
+        raise UserError(f"the config has no model: name that of {wanted}.")
+    return cfg.model.get("type") == EProPnP6DoF.__name__
 
 
 def check_data(cfg: Config, loaders: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Drawings of boxes, posteriors and what a network sees, all in one look.
+"""Drawings of boxes, poses, posteriors and what a network sees, all in one look.
 
 ``draw_*`` functions draw on an axes that the caller made; ``*_page`` functions make whole pictures;
 ``save_*`` functions write them. ``EProPnPVisualizer`` draws them for mmengine.
@@ -11,6 +11,7 @@ from .depth import draw_depth_map, draw_points_on_image
 from .heat_map import center_heat, draw_heat_map
 from .image import draw_boxes_on_image, draw_image
 from .network_tap import NetworkTap
+from .object_pose import PosedObject, object_pose_page
 from .overview import save_overview
 from .pages import correspondence_page, depth_page, detection_page, heat_page
 from .polar import draw_yaw_density
@@ -28,6 +29,7 @@ __all__ = [
     "FieldOfView",
     "NetworkTap",
     "PoseSamples",
+    "PosedObject",
     "Surround",
     "Window",
     "center_heat",
@@ -43,6 +45,7 @@ __all__ = [
     "draw_points_on_image",
     "draw_yaw_density",
     "heat_page",
+    "object_pose_page",
     "pixels_of",
     "plane_density",
     "sample_pages",

@@ -11,12 +11,16 @@ from mmdet3d.structures import Det3DDataSample
 from torch import Tensor, nn
 
 from ..models.dense_heads import DenseOutputs, FCOSEmbHead
+from ..models.object_pose import ObjectPoseHead
+from ..models.object_pose.settings import PoseTestSettings
 from ..models.pnp_heads import DeformPnPHead
 from .heat_map import center_heat
 
+_EVERYTHING = dict(return_posterior=True, return_correspondences=True)
+
 
 class NetworkTap:
-    """Adds to data samples what pictures of a detector's inner life need.
+    """Adds to data samples what pictures of a network's inner life need.
 
     While it is open the network attaches posterior and correspondences to its predictions, which
     leaves the boxes as they are, and :meth:`attach` adds to each data sample
@@ -25,17 +29,19 @@ class NetworkTap:
     - ``depth_map`` (h, w): predicted depth in metres, where the network learned depth;
     - ``num_heads``: the attention heads that the correspondences of one view belong to.
 
-    A network without such heads is left alone. With test-time augmentation the maps are those of
+    A network of 6 DoF attaches maps and posterior to its samples by itself. One without such heads
+    is left alone. With test-time augmentation the maps are those of
     the first view.
 
     Args:
-        model: a detector, possibly wrapped.
+        model: a network, possibly wrapped.
     """
 
     def __init__(self, model: nn.Module) -> None:
         self._dense_outputs: DenseOutputs | None = None
         self._value: Tensor | None = None
         self._pnp_head: DeformPnPHead | None = None
+        self._pose_heads: list[tuple[ObjectPoseHead, PoseTestSettings]] = []
         self._handles = []
         for module in model.modules():
             if isinstance(module, FCOSEmbHead):
@@ -43,12 +49,13 @@ class NetworkTap:
             elif isinstance(module, DeformPnPHead):
                 self._pnp_head = module
                 self._handles.append(module.features.register_forward_hook(self._keep_value))
+            elif isinstance(module, ObjectPoseHead):
+                self._pose_heads.append((module, module.test_settings))
+                module.test_settings = replace(module.test_settings, **_EVERYTHING)
         if self._pnp_head is not None:
             predictor = self._pnp_head.pose_predictor
             self._settings = predictor.settings
-            predictor.settings = replace(
-                self._settings, return_posterior=True, return_correspondences=True
-            )
+            predictor.settings = replace(self._settings, **_EVERYTHING)
 
     def close(self) -> None:
         """Leave the network as it was."""
@@ -56,12 +63,16 @@ class NetworkTap:
             handle.remove()
         if self._pnp_head is not None:
             self._pnp_head.pose_predictor.settings = self._settings
+        for head, settings in self._pose_heads:
+            head.test_settings = settings
 
     @torch.no_grad()
     def attach(self, samples: Sequence[Det3DDataSample]) -> None:
         """Add what was caught since the last call to the data samples of the batch."""
         outputs, value = self._dense_outputs, self._value
         self._dense_outputs = self._value = None
+        if outputs is None and value is None:
+            return
         for i, sample in enumerate(samples):
             height, width = sample.img_shape[:2]
             if outputs is not None:

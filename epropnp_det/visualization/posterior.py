@@ -73,7 +73,7 @@ def plane_density(points: np.ndarray, weight: np.ndarray, nodes: np.ndarray) -> 
         return np.zeros(nodes.shape[:-1])
     kept = weight > 1e-4 * weight.max()
     points, weight = points[kept], weight[kept] / weight[kept].sum()
-    kernel = _spread(points, weight) * _effective_size(weight) ** (-1 / 3)
+    kernel = _spread(points, weight) * effective_size(weight) ** (-1 / 3)
     whitening = np.linalg.inv(np.linalg.cholesky(kernel))
     nodes, points = ((x - weight @ points) @ whitening.T for x in (nodes, points))
     squares = (nodes**2).sum(-1)[..., None] + (points**2).sum(-1) - 2 * nodes @ points.T
@@ -116,7 +116,7 @@ def yaw_density(yaw: np.ndarray, weight: np.ndarray, angles: np.ndarray) -> np.n
         return np.zeros(len(angles))
     resultant = abs(weight @ np.exp(2j * yaw))
     spread = np.sqrt(-2 * np.log(np.clip(resultant, 1e-6, 1))) / 2
-    width = 1.06 * spread * _effective_size(weight) ** (-1 / 5)
+    width = 1.06 * spread * effective_size(weight) ** (-1 / 5)
     concentration = 1 / np.clip(width, _LEAST_BANDWIDTH, _MOST_BANDWIDTH) ** 2
     apart = angles[:, None] - yaw
     kernel = np.exp(concentration * (np.cos(apart) - 1)) / (_FULL_TURN * i0e(concentration))
@@ -136,7 +136,8 @@ def mass_levels(density: np.ndarray, masses: tuple[float, ...]) -> np.ndarray:
     return descending[at]
 
 
-def _effective_size(weight: np.ndarray) -> float:
+def effective_size(weight: np.ndarray) -> float:
+    """Number of equal samples that weights (K,), which add up to 1, are worth."""
     return 1 / (weight**2).sum()
 
 

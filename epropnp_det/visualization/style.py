@@ -42,6 +42,8 @@ PALETTE = {
     "traffic_sign": "#26c6da",
 }
 GROUND_TRUTH = "#00e676"
+# Of objects that are told apart by their number alone.
+SERIES = ("#ff9e00", "#4d8dff", "#e040fb", "#ffea00", "#00e5ff", "#ff5fa2", "#c08457", "#ff4d2e")
 # A dark rim keeps bright lines crisp on a bright background.
 RIM = patheffects.withStroke(linewidth=THICK + 0.7, foreground="black", alpha=0.5)
 # And a bright one dark text on anything.
@@ -51,6 +53,11 @@ HALO = patheffects.withStroke(linewidth=1.2, foreground="white", alpha=0.8)
 def colour_of(name: str) -> str:
     """The colour of a class; grey for one that neither nuScenes nor a relative has."""
     return PALETTE.get(name, FAINT)
+
+
+def colour_of_number(number: int) -> str:
+    """The colour of the object of a number, from 0; they repeat."""
+    return SERIES[number % len(SERIES)]
 
 
 def new_page(height: float = PAGE[1], dpi: float = DPI) -> Figure:

@@ -14,8 +14,10 @@ from mmengine.dist import master_only
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from ..structures import ObjectPoseSample
 from .boxes import BoxSet
 from .correspondences import Correspondences
+from .object_pose import PosedObject, object_pose_page
 from .pages import correspondence_page, depth_page, detection_page, heat_page
 from .posterior import PoseSamples
 from .style import pixels_of, save_figure
@@ -25,12 +27,14 @@ MAX_EXPLAINED = 12  # boxes of an image whose correspondences are drawn
 
 @VISUALIZERS.register_module()
 class EProPnPVisualizer(Det3DLocalVisualizer):
-    """Draws monocular detections with all that is known of them; the rest as the stock one does.
+    """Draws monocular detections and poses of known objects with all that is known of them; the
+    rest as the stock one does.
 
     An image gives one picture of its boxes and the view from above (with pose densities where
     predictions carry pose samples) and, where there is something to show, one each of the
     correspondences, the reference points' heat map and the depth map: files ``NAME.png``,
-    ``NAME_correspondences.png``, ``NAME_heat.png`` and ``NAME_depth.png``.
+    ``NAME_correspondences.png``, ``NAME_heat.png`` and ``NAME_depth.png``. A crop of a known object
+    gives one picture, see :func:`~epropnp_det.visualization.object_pose_page`.
 
     In a config::
 
@@ -44,7 +48,7 @@ class EProPnPVisualizer(Det3DLocalVisualizer):
         self,
         name: str,
         data_input: dict,
-        data_sample: Det3DDataSample | None = None,
+        data_sample: Det3DDataSample | ObjectPoseSample | None = None,
         draw_gt: bool = True,
         draw_pred: bool = True,
         show: bool = False,
@@ -64,7 +68,8 @@ class EProPnPVisualizer(Det3DLocalVisualizer):
 
         Args:
             name: of the picture, in a backend.
-            data_input: with ``img``.
+            data_input: with ``img``; of a known object the stored image, and perhaps
+                ``object_model``, an :class:`~epropnp_det.evaluation.bop.EvaluatedModel`.
             data_sample: predictions, ground truth, and maybe the fields that a
                 :class:`.NetworkTap` adds, and ``lidar_points`` (M, 3) in the camera frame.
             draw_gt, draw_pred: draw ground truth, predictions.
@@ -95,7 +100,13 @@ class EProPnPVisualizer(Det3DLocalVisualizer):
             return
         image = _rgb(data_input["img"])
         classes = self.dataset_meta["classes"]
-        pages = sample_pages(image, data_sample, classes, draw_gt, draw_pred, pred_score_thr)
+        chosen = draw_gt, draw_pred, pred_score_thr
+        if isinstance(data_sample, ObjectPoseSample):
+            class_name, model = classes[data_sample.label], data_input.get("object_model")
+            shown = PosedObject.from_sample(data_sample, class_name, model, *chosen)
+            pages = [("", object_pose_page(image, [shown]))]
+        else:
+            pages = sample_pages(image, data_sample, classes, *chosen)
         for kind, page in pages:
             if show:
                 self.show(drawn_img_3d=pixels_of(page), win_name=name, wait_time=wait_time)

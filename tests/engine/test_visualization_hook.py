@@ -6,11 +6,15 @@ import mmcv
 import numpy as np
 import pytest
 import torch
+from bop_layout import CAM2IMG, write_bop
 from mmdet3d.structures import CameraInstance3DBoxes, Det3DDataSample
 from mmdet3d.visualization import Det3DLocalVisualizer
 from mmengine.structures import InstanceData
 
+from epropnp_det.datasets import BOPDataset
 from epropnp_det.engine import NetworkInputVisualizationHook
+from epropnp_det.structures import ObjectPoseSample
+from epropnp_det.visualization import EProPnPVisualizer
 
 
 @pytest.fixture
@@ -86,3 +90,62 @@ def test_nothing_is_painted_unasked(hook, tmp_path):
     data, sample = batch("absent/a.png")
     hook.after_test_iter(None, 0, data, [sample])
     assert not (tmp_path / "painted").exists()
+
+
+def crop(image: str, obj_id: int, **changes) -> ObjectPoseSample:
+    """Of an object half a metre ahead, predicted where it is."""
+    metainfo = dict(
+        scene_id=1,
+        im_id=10,
+        obj_id=obj_id,
+        label=0,
+        score=0.9,
+        img_path=image,
+        cam2img=CAM2IMG,
+        crop_center=np.array([48.0, 36.0]),
+        crop_size=40.0,
+        half_size=np.ones(3),
+    )
+    pose = torch.tensor([0.0, 0, 0.5, 1, 0, 0, 0])
+    sample = ObjectPoseSample(metainfo=metainfo)
+    fields = dict(pred_pose=pose, pred_cov=torch.eye(6) * 1e-6, pred_cost=1.0, pred_score=0.9)
+    sample.set_data({**fields, "gt_pose": pose, "pred_valid": True, **changes})
+    return sample
+
+
+def test_poses_of_known_objects_are_painted_on_the_stored_image(tmp_path):
+    """Each crop has a picture; outlines are there of objects that have a model."""
+    root = write_bop(tmp_path / "boxes")
+    image = str(root / "train/000001/rgb/000010.png")
+    visualizer = EProPnPVisualizer.get_instance("poses_painted")
+    visualizer.dataset_meta = {"classes": ("ape", "duck")}
+    hook = NetworkInputVisualizationHook(draw=True, test_out_dir=str(tmp_path / "painted"))
+    drawn = []
+    show = visualizer.add_datasample
+    hook._visualizer = SimpleNamespace(
+        add_datasample=lambda *args, **kwargs: (
+            drawn.append({**args[1], **kwargs}),
+            show(*args, **kwargs),
+        )
+    )
+    dataset = BOPDataset(str(root), "train", objects=[1, 5])
+    runner = SimpleNamespace(
+        test_dataloader=SimpleNamespace(dataset=dataset), model=torch.nn.Identity()
+    )
+    hook.before_test(runner)
+    samples = [crop(image, 5), crop(image, 1), crop(image, 5), crop(image, 7)]
+    hook.after_test_iter(runner, 0, {"inputs": [torch.zeros(3, 8, 8)] * 3}, samples[:3])
+    hook.after_test_iter(runner, 1, {"inputs": [torch.zeros(3, 8, 8)]}, samples[3:])
+    hook.after_test(runner)
+    names = sorted(path.name for path in (tmp_path / "painted").iterdir())
+    base = "000001_000010_obj_00000"
+    assert names == [f"{base}1.png", f"{base}5.png", f"{base}5_2.png", f"{base}7.png"]
+    assert all(mmcv.imread(tmp_path / "painted" / name).shape[1] == 1600 for name in names)
+    assert [each["object_model"] and each["object_model"].obj_id for each in drawn] == [
+        5,
+        1,
+        5,
+        None,
+    ]
+    stored = mmcv.imread(image, channel_order="rgb")
+    assert all(np.array_equal(each["img"], stored) and each["draw_gt"] for each in drawn)

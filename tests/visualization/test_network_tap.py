@@ -8,6 +8,8 @@ from mmdet3d.structures import Det3DDataSample
 from mmengine import Config, DefaultScope
 from torch import nn
 
+from epropnp_det.models.object_pose import ObjectPoseHead
+from epropnp_det.structures import ObjectPoseSample
 from epropnp_det.visualization import NetworkTap
 
 SIZE = (250, 120)
@@ -83,3 +85,13 @@ def test_other_networks_are_left_alone():
     tap.attach([sample])
     tap.close()
     assert "center_heat" not in sample
+
+
+def test_network_of_6_dof_tells_everything_while_the_tap_is_open():
+    head = ObjectPoseHead()
+    before = head.test_settings
+    tap = NetworkTap(nn.Sequential(head))
+    assert head.test_settings.return_posterior and head.test_settings.return_correspondences
+    tap.attach([ObjectPoseSample()])
+    tap.close()
+    assert head.test_settings == before
