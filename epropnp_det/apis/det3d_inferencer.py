@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
-import torch
 from mmdet3d.apis import MonoDet3DInferencer
-from mmdet3d.registry import DATASETS, INFERENCERS, MODELS
+from mmdet3d.registry import DATASETS, INFERENCERS
 from mmdet3d.structures import Det3DDataSample
 from mmengine.config import Config
 from mmengine.logging import MMLogger, print_log
-from mmengine.runner import load_checkpoint
 from torch import nn
 from tqdm import tqdm
 
 from .. import register_all_modules
 from ..command_line import check_output_folder
 from ..datasets.rig import Rig
-from ..engine.checkpoint import check_checkpoint, check_fit
 from ..engine.config import load_config
 from ..engine.config_checks import check_detector
 from ..engine.console import quieten
 from ..engine.picture_names import picture_names
 from ..engine.training_view import VIEW_KEY, describe_strange_input
 from ..errors import UserError
-from ..whole_file import whole_file
 from .fitting import fitting_pipeline
 from .inputs import CameraImage, VideoFrames, gather
+from .network import check_device, load_network
 from .pictures import save_picture
 from .predictions import image_entry
+from .predictions_file import PREDICTIONS_FILE, check_same_images, write_predictions
 
 
 @INFERENCERS.register_module()
@@ -73,7 +70,7 @@ class EProPnPDet3DInferencer(MonoDet3DInferencer):
     ) -> None:
         register_all_modules()  # for a script that imported the package before mmengine
         quieten(MMLogger.get_current_instance())
-        _check_device(device)
+        check_device(device)
         cfg = deepcopy(model) if isinstance(model, Config) else load_config(str(model))
         check_detector(cfg)
         if posterior:
@@ -147,7 +144,7 @@ class EProPnPDet3DInferencer(MonoDet3DInferencer):
         if out_dir is not None:
             check_output_folder(out_dir, "another out_dir")
             if not overwrite:
-                _check_same_images(Path(out_dir, "predictions.json"), images)
+                check_same_images(Path(out_dir, PREDICTIONS_FILE), images)
         names = picture_names(
             [images.path] if isinstance(images, VideoFrames) else [image.path for image in images]
         )
@@ -167,7 +164,7 @@ class EProPnPDet3DInferencer(MonoDet3DInferencer):
                     data_samples.append(sample)
                 bar.update()
         if out_dir is not None:
-            self._write(Path(out_dir, "predictions.json"), entries, score_thr)
+            self._write(Path(out_dir, PREDICTIONS_FILE), entries, score_thr)
         predictions = data_samples if return_datasamples else entries
         return {"predictions": predictions, "visualization": drawn}
 
@@ -201,15 +198,10 @@ class EProPnPDet3DInferencer(MonoDet3DInferencer):
             "score_thr": score_thr,
             "images": entries,
         }
-        with whole_file(path) as draft:
-            draft.write_text(json.dumps(content, allow_nan=False, indent=1), encoding="utf-8")
+        write_predictions(path, content)
 
     def _init_model(self, cfg: Config, weights: str, device: str = "cpu") -> nn.Module:
-        checkpoint = check_checkpoint(weights)
-        model = MODELS.build(cfg.model)
-        check_fit(model, checkpoint, weights)
-        load_checkpoint(model, weights, map_location="cpu")
-        meta = checkpoint.get("meta", {})
+        model, meta = load_network(cfg, weights)
         self.trained_view = meta.get(VIEW_KEY)
         described = meta.get("dataset_meta")
         if described is None:
@@ -221,43 +213,3 @@ class EProPnPDet3DInferencer(MonoDet3DInferencer):
 
     def _init_visualizer(self, cfg: Config) -> None:
         """None: :func:`~epropnp_det.apis.pictures.save_picture` draws on the stored image."""
-
-
-def _check_same_images(path: Path, images: Sequence[CameraImage]) -> None:
-    """Leave predictions of other images alone.
-
-    Raises:
-        UserError: the file there is of others, or of something else.
-    """
-    if not path.exists():
-        return
-    wanted = [(image.path, image.source) for image in images]
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))["images"]
-        same = all(
-            each["path"] == name and source.items() <= each.items()
-            for each, (name, source) in zip(found, wanted, strict=True)
-        )
-    except (KeyError, TypeError, ValueError):
-        same = False
-    if not same:
-        raise UserError(
-            f"{path} holds predictions of other images: name another folder, or replace them with "
-            "--overwrite (overwrite=True)."
-        )
-
-
-def _check_device(device: str | None) -> None:
-    if device is None:
-        return
-    try:
-        known = torch.device(device)
-    except RuntimeError as error:
-        raise UserError(f"there is no device {device!r}: give cpu or cuda.") from error
-    if known.type == "meta":
-        raise UserError("the device meta computes no values: give cpu or cuda.")
-    if known.type == "cuda" and (known.index or 0) >= torch.cuda.device_count():
-        raise UserError(
-            f"PyTorch finds {torch.cuda.device_count()} GPUs and so no {device}: give another "
-            "device, or none."
-        )

@@ -11,62 +11,44 @@ from torch import Tensor
 from ..datasets.rig import NUSCENES, Rig
 from ..evaluation.attributes import choose_attributes
 from .inputs import CameraImage
+from .json_schema import NUMBER, array_of, object_of, or_null
 
-
-def _array(length: int, items: dict) -> dict:
-    return {"type": "array", "minItems": length, "maxItems": length, "items": items}
-
-
-def _object(properties: dict, optional: Sequence[str] = ()) -> dict:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": [name for name in properties if name not in optional],
-        "additionalProperties": False,
-    }
-
-
-def _or_null(schema: dict, description: str) -> dict:
-    return {"anyOf": [schema, {"type": "null"}], "description": description}
-
-
-_NUMBER = {"type": "number"}
 _POSITIVE = {"type": "number", "exclusiveMinimum": 0}
 
-_BOX = _object(
+_BOX = object_of(
     {
         "name": {"type": "string", "description": "class"},
         "score": {"type": "number", "minimum": 0, "maximum": 1},
         "center": {
-            **_array(3, _NUMBER),
+            **array_of(3, NUMBER),
             "description": "gravity centre (x, y, z), camera frame (right, down, forward), metres",
         },
-        "size": {**_array(3, _POSITIVE), "description": "length, height, width, metres"},
+        "size": {**array_of(3, _POSITIVE), "description": "length, height, width, metres"},
         "yaw": {
-            **_NUMBER,
+            **NUMBER,
             "description": "rotation about the camera's y axis, radians; the box faces "
             "(cos yaw, 0, -sin yaw)",
         },
-        "velocity": _or_null(_array(2, _NUMBER), "(vx, vz), camera frame, m/s"),
-        "attribute": _or_null({"type": "string"}, "of the dataset; null where the class has none"),
-        "pose_covariance": _or_null(
-            _array(4, _array(4, _NUMBER)),
+        "velocity": or_null(array_of(2, NUMBER), "(vx, vz), camera frame, m/s"),
+        "attribute": or_null({"type": "string"}, "of the dataset; null where the class has none"),
+        "pose_covariance": or_null(
+            array_of(4, array_of(4, NUMBER)),
             "of (x, y, z, yaw) of the posterior at its mode, metres and radians",
         ),
     }
 )
-_IMAGE = _object(
+_IMAGE = object_of(
     {
         "path": {"type": "string", "description": "the image's or the video's file"},
         "frame": {"type": "integer", "minimum": 0, "description": "of a video, from 0"},
         "sample_token": {"type": "string", "description": "nuScenes sample, of an info file"},
         "camera": {"type": "string", "description": "nuScenes camera, of an info file"},
         "cam2img": {
-            **_array(3, _array(3, _NUMBER)),
+            **array_of(3, array_of(3, NUMBER)),
             "description": "camera matrix of the image as it is stored or turned, pixels",
         },
         "homography": {
-            **_array(3, _array(3, _NUMBER)),
+            **array_of(3, array_of(3, NUMBER)),
             "description": "of the image of a tilted camera: from its pixels, (u, v, 1), to those "
             "of the level camera whose matrix cam2img is and whose boxes these are",
         },
@@ -78,7 +60,7 @@ _IMAGE = _object(
 PREDICTIONS_SCHEMA = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "Predictions of EPro-PnP-Det",
-    **_object(
+    **object_of(
         {
             "version": {"const": 1},
             "config": {"type": "string", "description": "file that describes the network"},

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from bop_layout import write_bop
 from mmdet3d.registry import DATASETS, MODELS
+from pose_network import pose_config, save_pose_network
 from random_network import save_camera, save_images, save_random_weights
 
 from epropnp_det.engine.config import load_config
@@ -114,6 +116,7 @@ RUN_BY = {
         **dict.fromkeys(("", "--cam2img", "--out", "--batch-size", "--score-thr"), INFER),
         "--data-root": INFER.replace("test_folder_in_a_batch", "test_one_camera_of_an_info_file"),
         "--camera": INFER.replace("test_folder_in_a_batch", "test_one_camera_of_an_info_file"),
+        **dict.fromkeys(("--split", "--scene", "--image", "--object", "--box"), OBJECT_POSE),
     },
     "examples/pose_from_keypoints.py": dict.fromkeys(
         ("", "--noise", "--wrong"),
@@ -262,12 +265,17 @@ def test_links_of_the_readme_lead_somewhere():
 
 @pytest.fixture
 def in_a_users_folder(tmp_path, monkeypatch):
-    """A folder with what the examples take for granted: a config, a checkpoint, an image."""
+    """A folder with what the examples take for granted: configs, checkpoints, models, an image."""
     config = REPO / "configs/epropnp_det/epropnp-det_tiny_demo.py"
     (tmp_path / "config.py").write_text(f"_base_ = {str(config)!r}\n")
     save_random_weights(load_config(str(config)), tmp_path / "checkpoint.pth")
     (save_images(tmp_path) / "a.jpg").rename(tmp_path / "image.jpg")
     save_camera(tmp_path / "camera.json")
+    objects = write_bop(tmp_path / "boxes")
+    pose = pose_config(REPO, objects)
+    pose.dump(tmp_path / "pose.py")
+    save_pose_network(pose, tmp_path / "pose.pth")
+    (objects / "models").rename(tmp_path / "models")
     monkeypatch.chdir(tmp_path)
 
 

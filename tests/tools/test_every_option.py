@@ -27,6 +27,7 @@ RIGHT = {
     " --cam2img=street.json --out=out",
     "listed": "infer config=demo.py checkpoint=weights.pth inputs=data/nuscenes_infos_val.pkl"
     " --out=out",
+    "objects": "infer config=pose.py checkpoint=weights.pth inputs=folder --scene=1 --out=out",
     "calibrate": "calibrate config=demo.py checkpoint=weights.pth --out=out",
     "nuscenes": "create_data nuscenes --root=data --version=v1.0-mini --workers=1",
     "name": "create_split --root=data --version=v1.0-mini --name=mine --scenes=scene-0103",
@@ -45,10 +46,11 @@ RIGHT = {
 }
 
 EVERY = " ".join(RIGHT).removesuffix(" create")
-CONFIGS = "train test submit infer listed calibrate"
-TRAINED = "test submit infer listed calibrate"
+CONFIGS = "train test submit infer listed objects calibrate"
+TRAINED = "test submit infer listed objects calibrate"
 RUNS = "train test submit"
-FOLDERS = "infer calibrate simulate pose browse split look film"
+INFERS = "infer objects calibrate"
+FOLDERS = "infer objects calibrate simulate pose browse split look film"
 ABSENT = "@ does not exist: correct the path"
 FOLDER = "folder is a folder: give the path of a file"
 EMPTY = "#: the word is empty: give a value, or leave it out"
@@ -127,6 +129,40 @@ AT_ONCE = [
     ("infer listed", "--{cam2img,data-root,camera,sample,device}=", EMPTY),
     ("infer", "--{overwrite,no-pictures,fit}=2", FLAG),
     ("infer", "--batch-size={0,-1,1.5,nan,two,}", WHOLE),
+    # Poses of known objects
+    ("infer", "--object={first,-1,nan,}", "#: '@' is no whole number of at least 0"),
+    ("infer", "--box", "--box: expected 4 arguments"),
+    ("infer", "--box 1 2 3", "--box: expected 4 arguments"),
+    ("infer", "--box 1 2 3 {wide,nan,inf}", "argument --box: '#' is no number from "),
+    (
+        "infer",
+        "--object=5",
+        "--object is given 1 times and --box 0 times: give both, once for each",
+    ),
+    ("infer", "--models=folder", "--object is given 0 times and --box 0 times: give both"),
+    ("infer", "--object=5 --cam2img=absent.json", f"the camera matrix {ABSENT}"),
+    ("infer", "--object=5 inputs=absent.jpg", f"the image {ABSENT}"),
+    (
+        "infer",
+        "--object=5 --fit",
+        "--fit is for a detector, and --object for poses of known objects",
+    ),
+    (
+        "infer",
+        "--{split,scene,image,boxes}=1",
+        "# is for the folder of a data set ... name a folder",
+    ),
+    ("objects", "--{object,scene}={first,-1,nan,}", "#: '@' is no whole number of at least 0"),
+    ("objects", "--object=5", "--object is for an image, and folder is a folder: leave it out"),
+    ("objects", "--box 1 2 3 4", "--box is for an image, and folder is a folder: leave it out"),
+    ("objects", "--cam2img=street.json", "camera matrices of its own: leave --cam2img out"),
+    ("objects", "--{camera,sample,data-root,score-thr}=1", "# is for a detector, and --scene for"),
+    ("objects", "--fit", "--fit is for a detector, and --scene for poses of known objects: leave"),
+    ("objects", "--image", "--image: expected at least one argument"),
+    ("objects", "--image={first,-1,nan,}", "#: '@' is no whole number of at least 0"),
+    ("objects", "--{split,boxes,models}=", EMPTY),
+    ("objects", "--models=absent", "the folder of models absent does not exist: name the folder"),
+    ("objects", "--models=file", "the folder of models file is a file: name the folder"),
     ("calibrate", "--mc-samples={0,-1,1.5,nan,two,}", WHOLE),
     ("calibrate", "--device=", EMPTY),
     (FOLDERS, "--out=", EMPTY),
@@ -201,7 +237,7 @@ LATER = [
     (CONFIGS, "config={file,street.jpg}", "config @ cannot be read ... Only py/yml/yaml/json"),
     (CONFIGS, "--cfg-options modle.x=1", "has no key 'modle' there (did you mean 'model'?)"),
     (CONFIGS, "--cfg-options model=3", "3 is a single value ... name one of its keys"),
-    ("train test infer listed", "config=empty.py", "the config has no model"),
+    ("train test infer listed objects", "config=empty.py", "the config has no model"),
     ("submit", "config={empty,toy}.py", "a test_dataloader of one dataset ... see configs/_base_"),
     ("calibrate", "config=empty.py", "empty.py has no val_dataloader: name a config with "),
     (TRAINED, "checkpoint={empty.pth,street.jpg}", BROKEN),
@@ -241,9 +277,20 @@ LATER = [
         "weights.pth does not tell its training's cameras: leave --fit (fit=True) out",
     ),
     ("infer", "--out=taken", "predictions of other images: ... replace them with --overwrite"),
-    ("infer calibrate", "--device=abacus", "there is no device 'abacus': give cpu or cuda"),
-    ("infer calibrate", "--device=meta", "the device meta computes no values: give cpu or cuda"),
-    ("infer calibrate", "--device=cuda:99", "so no cuda:99: give another device, or none"),
+    ("infer objects calibrate", "--device=abacus", "there is no device 'abacus': give cpu or cuda"),
+    (
+        "infer objects calibrate",
+        "--device=meta",
+        "the device meta computes no values: give cpu or cuda",
+    ),
+    ("infer objects calibrate", "--device=cuda:99", "so no cuda:99: give another device, or none"),
+    ("objects", "--split=train", "weights.pth does not fit the model of this config"),
+    ("objects", "config=demo.py", "finds objects by itself ... those in configs/epropnp_6dof"),
+    (
+        "infer",
+        "--object=5 --box 1 2 3 4",
+        "finds objects by itself ... those in configs/epropnp_6dof",
+    ),
     ("calibrate", "--mc-samples=63", "mc_samples is 63: give a positive multiple of mc_rounds"),
     ("nuscenes", "--categories=car=lorry", "--categories car=lorry: there is no class lorry"),
     ("nuscenes", "--categories=crane=car", "--categories crane=car: the tables have no category"),
@@ -346,7 +393,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory, repo_root: Path) -> Path:
     shutil.copy(repo_root / "checkpoints/epropnp-det_r18_synthetic.pth", desk / "weights.pth")
     for name in ("street.jpg", "street.json"):
         shutil.copy(repo_root / "examples" / name, desk)
+    pose = repo_root / "configs/epropnp_6dof/epropnp-6dof-v2_r18_small_synthetic.py"
     texts = {
+        "pose.py": f"_base_ = {str(pose)!r}",
         "demo.py": f"_base_ = {str(base)!r}",
         "plain.py": "test_dataloader = dict(dataset=dict(ann_file=''))\n"
         "test_evaluator = dict(type='NuScenesMonoMetric')",

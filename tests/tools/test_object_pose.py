@@ -1,8 +1,10 @@
 """6 DoF pose from simulated objects to scores, by the commands of the page."""
 
+import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -27,9 +29,31 @@ def test_the_commands_of_the_page(run_script, repo_root, tmp_path):
     assert {"ADD_0.1d", "AR_MSPD"} <= scores.keys()
     assert all(0 <= float(value) <= 1 for value in scores.values())
 
-    said = run("test", config, "work/epoch_1.pth", "--show-dir", "painted", status=2)
-    assert said.startswith("error: poses of 6 DoF cannot be painted yet")
-    assert not (tmp_path / "painted").exists()
+    run("test", config, "work/epoch_1.pth", "--work-dir", "work", "--show-dir", "painted")
+    found = next((tmp_path / "data/test").iterdir()).name
+    painted = [path.name for path in (tmp_path / "painted").iterdir()]
+    assert painted and all(re.fullmatch(rf"{found}_00000\d_obj_\d+\.png", p) for p in painted)
+
+    place = ("--split", "test", "--scene", str(int(found)), "--image", "0")
+    said = run("infer", config, "work/epoch_1.pth", "data", *place, "--out", "results")
+    (image,) = json.loads((tmp_path / "results/predictions.json").read_text())["images"]
+    objects = image["objects"]
+    assert f"results/predictions.json: {len(objects)} poses in 1 images" in said
+    assert [path.name for path in (tmp_path / "results/pictures").iterdir()] == [
+        "000000_000000.png"
+    ]
+
+    # The first of them again, by its box.
+    (tmp_path / "camera.json").write_text(json.dumps(image["cam2img"]))
+    box = [str(number) for number in objects[0]["box"]]
+    words = ("--object", str(objects[0]["obj_id"]), "--box", *box, "--no-pictures")
+    camera = ("--cam2img", "camera.json", "--out", "again")
+    run("infer", config, "work/epoch_1.pth", image["path"], *words, *camera)
+    (other,) = json.loads((tmp_path / "again/predictions.json").read_text())["images"]
+    assert other["objects"][0]["valid"] == objects[0]["valid"]
+    if objects[0]["valid"]:
+        moved = np.subtract(other["objects"][0]["translation"], objects[0]["translation"])
+        assert np.abs(moved).max() < 1e-2 * np.abs(objects[0]["translation"]).max()
 
 
 @pytest.mark.parametrize("tool", ["infer", "calibrate"])
