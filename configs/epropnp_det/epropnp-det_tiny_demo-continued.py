@@ -5,7 +5,7 @@ _base_ = "./epropnp-det_tiny_demo.py"
 load_from = "{{ fileDirname }}/../../checkpoints/epropnp-det_r18_synthetic.pth"
 
 # Less than the 1.5e-3 of a training from nothing, which would undo what the weights know.
-max_epochs = 6
+max_epochs = 5
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 param_scheduler = [
