@@ -111,7 +111,8 @@ def given(args: argparse.Namespace, names: tuple[str, ...]) -> str | None:
 
 
 def asks_for_poses(args: argparse.Namespace) -> bool:
-    return given(args, (*OF_BOXES, *OF_DATASETS, "models")) is not None
+    asked = given(args, (*OF_BOXES, *OF_DATASETS, "models"))
+    return asked is not None or any(Path(args.inputs).glob("*/*/scene_camera.json"))
 
 
 def check(args: argparse.Namespace) -> None:
@@ -128,7 +129,7 @@ def check(args: argparse.Namespace) -> None:
 
 def check_objects(args: argparse.Namespace) -> None:
     if wrong := given(args, OF_DETECTORS):
-        asked = given(args, (*OF_BOXES, *OF_DATASETS, "models"))
+        asked = given(args, (*OF_BOXES, *OF_DATASETS, "models")) or args.inputs
         raise UserError(
             f"{wrong} is for a detector, and {asked} for poses of known objects: leave out one."
         )

@@ -43,6 +43,9 @@ def test_the_commands_of_the_page(run_script, repo_root, tmp_path):
         "000000_000000.png"
     ]
 
+    said = run("infer", config, "work/epoch_1.pth", "data", "--out", "all", "--no-pictures")
+    assert " poses in 2 images" in said
+
     # The first of them again, by its box.
     (tmp_path / "camera.json").write_text(json.dumps(image["cam2img"]))
     box = [str(number) for number in objects[0]["box"]]
@@ -54,6 +57,17 @@ def test_the_commands_of_the_page(run_script, repo_root, tmp_path):
     if objects[0]["valid"]:
         moved = np.subtract(other["objects"][0]["translation"], objects[0]["translation"])
         assert np.abs(moved).max() < 1e-2 * np.abs(objects[0]["translation"]).max()
+
+
+def test_data_set_in_bops_format_asks_for_poses(fails, repo_root):
+    Path("data/test/000001").mkdir(parents=True)
+    Path("data/test/000001/scene_camera.json").write_text("{}")
+    torch.save({"state_dict": {}}, "weights.pth")
+    detector = repo_root / "configs/epropnp_det/epropnp-det_tiny_demo.py"
+    said = fails("infer", detector, "weights.pth", "data", "--out", "out")
+    assert "one that tells poses of known objects in boxes is asked for" in said
+    said = fails("infer", detector, "weights.pth", "data", "--fit", "--out", "out")
+    assert "--fit is for a detector, and data for poses of known objects" in said
 
 
 @pytest.mark.parametrize("tool", ["infer", "calibrate"])
