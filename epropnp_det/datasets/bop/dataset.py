@@ -171,6 +171,13 @@ class BOPDataset(BaseDataset):
         items = self.data_bytes.view(ITEM) if self.serialize_data else self.data_list
         return {**self._info(items[idx]), "sample_idx": idx % len(self)}
 
+    def _copy_without_annotation(self, memo: dict | None = None) -> BOPDataset:
+        """As the stock method, whose memo outlives the call and knows objects by their addresses.
+
+        What has the address of one that is gone would be taken for its copy.
+        """
+        return super()._copy_without_annotation({} if memo is None else memo)
+
     def _info(self, item: np.void) -> dict:
         scene_id, im_id, label = (int(item[key]) for key in ("scene_id", "im_id", "label"))
         folder = Path(self.data_root, self._selection.splits[item["split"]], f"{scene_id:06d}")
