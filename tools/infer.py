@@ -102,6 +102,7 @@ def add_object_arguments(parser: argparse._ArgumentGroup) -> None:
 OF_DETECTORS = ("data_root", "camera", "sample", "fit", "tilt", "score_thr")
 OF_BOXES = ("object", "box")
 OF_DATASETS = ("split", "scene", "image", "boxes")
+OF_POSES = (*OF_BOXES, *OF_DATASETS, "models")
 
 
 def given(args: argparse.Namespace, names: tuple[str, ...]) -> str | None:
@@ -111,8 +112,8 @@ def given(args: argparse.Namespace, names: tuple[str, ...]) -> str | None:
 
 
 def asks_for_poses(args: argparse.Namespace) -> bool:
-    asked = given(args, (*OF_BOXES, *OF_DATASETS, "models"))
-    return asked is not None or any(Path(args.inputs).glob("*/*/scene_camera.json"))
+    in_bops_format = any(Path(args.inputs).glob("*/*/scene_camera.json"))
+    return in_bops_format or given(args, OF_POSES) is not None
 
 
 def check(args: argparse.Namespace) -> None:
@@ -129,7 +130,7 @@ def check(args: argparse.Namespace) -> None:
 
 def check_objects(args: argparse.Namespace) -> None:
     if wrong := given(args, OF_DETECTORS):
-        asked = given(args, (*OF_BOXES, *OF_DATASETS, "models")) or args.inputs
+        asked = given(args, OF_POSES) or args.inputs
         raise UserError(
             f"{wrong} is for a detector, and {asked} for poses of known objects: leave out one."
         )
@@ -244,8 +245,9 @@ def main() -> None:
         from epropnp_det.engine.config import load_config
 
         config = load_config(args.config, args.cfg_options)
-        kind, key = ("poses", "objects") if asks_for_poses(args) else ("boxes", "boxes")
-        found = find_poses(args, config) if kind == "poses" else detect(args, config)
+        poses = asks_for_poses(args)
+        kind, key = ("poses", "objects") if poses else ("boxes", "boxes")
+        found = (find_poses if poses else detect)(args, config)
         count = sum(len(entry[key]) for entry in found)
         print(f"{args.out}/predictions.json: {count} {kind} in {len(found)} images")
 

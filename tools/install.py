@@ -39,8 +39,8 @@ PLAN = (
     "three steps: PyTorch; mmcv, which is compiled; MMDetection3D and this package",
     "about 1.1 GB to download and 3.6 GB on disk, with a PyTorch for CUDA 3.8 GB and 7.8 GB; pip "
     "takes what it has kept from its cache",
-    "measured on two cores that did other work too: 13 minutes, of which mmcv 7; 5 where pip has "
-    "kept the compiled mmcv",
+    "measured on two cores that did other work too: 13 minutes, of which 7 were mmcv's, which are "
+    "spared where pip has kept the compiled one",
 )
 
 

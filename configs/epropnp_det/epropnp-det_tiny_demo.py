@@ -1,5 +1,5 @@
 # The small network on simulated streets of 400 x 224 pixels, from nothing: 17 minutes for 240
-# images on two CPU cores. `make demo` takes tiny_demo-continued.
+# images on two CPU cores, on an earlier revision. `make demo` takes tiny_demo-continued.
 _base_ = "./epropnp-det_r18_fpn_small_nus-mono3d.py"
 
 data_root = "work_dirs/demo/data"

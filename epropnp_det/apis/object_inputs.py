@@ -8,6 +8,7 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
+from mmdet.datasets.transforms import LoadImageFromNDArray
 from mmengine.dataset import Compose
 
 from ..datasets.bop import BOPDataset
@@ -47,9 +48,7 @@ class ImageObjects:
         stored = self.image.to_load
         if isinstance(stored, str):
             return loader({"img_path": stored})
-        kind = np.float32 if getattr(loader, "to_float32", False) else np.uint8
-        shape = stored.shape[:2]
-        return {"img": stored.astype(kind), "img_shape": shape, "ori_shape": shape}
+        return LoadImageFromNDArray(to_float32=loader.to_float32)({"img": stored})
 
 
 def boxed_objects(

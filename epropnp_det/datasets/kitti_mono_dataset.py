@@ -11,12 +11,13 @@ from mmdet3d.registry import DATASETS
 
 from ..errors import UserError
 from .kitti_calibration import camera_offset
+from .subsets import SubsetsAlone
 
 _CAMERA = "CAM2"
 
 
 @DATASETS.register_module()
-class KittiMonoDataset(KittiDataset):
+class KittiMonoDataset(SubsetsAlone, KittiDataset):
     """The stock dataset, set up and mended for monocular detection.
 
     KITTI's boxes are in the rectified frame of camera 0, and P2, which projects them, holds the

@@ -16,6 +16,7 @@ from .image_folders import image_folders
 from .info_file import images_per_frame, read_info_file
 from .nuscenes_names import CAMERAS, LIDAR
 from .rig import NUSCENES, Rig
+from .subsets import SubsetsAlone
 from .transforms import LevelImage
 
 _DATA_PREFIX = {
@@ -30,7 +31,7 @@ _CLEAREST = 4
 
 
 @DATASETS.register_module()
-class NuScenesMonoDataset(NuScenesDataset):
+class NuScenesMonoDataset(SubsetsAlone, NuScenesDataset):
     """The stock dataset, set up and mended for monocular detection.
 
     It reads the info files of :func:`~epropnp_det.datasets.create_nuscenes_infos` and, doing

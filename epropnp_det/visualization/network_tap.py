@@ -30,8 +30,7 @@ class NetworkTap:
     - ``num_heads``: the attention heads that the correspondences of one view belong to.
 
     A network of 6 DoF attaches maps and posterior to its samples by itself. One without such heads
-    is left alone. With test-time augmentation the maps are those of
-    the first view.
+    is left alone. With test-time augmentation the maps are those of the first view.
 
     Args:
         model: a network, possibly wrapped.

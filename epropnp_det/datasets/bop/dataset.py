@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 from mmdet3d.registry import DATASETS
-from mmengine.dataset import BaseDataset, force_full_init
+from mmengine.dataset import force_full_init
 from mmengine.logging import print_log
 
 from ...errors import UserError
+from ..subsets import SubsetsAlone
 from .format import IMAGE_FILES
 from .items import ITEM
 from .listed import ImageLists
@@ -23,7 +24,7 @@ _FILTER = "min_visib_fract"
 
 
 @DATASETS.register_module()
-class BOPDataset(BaseDataset):
+class BOPDataset(SubsetsAlone):
     """Crops of single objects in images of a data set such as LineMOD, YCB-Video or T-LESS.
 
     One item is one object in one image. ``metainfo["classes"]`` holds a name for each object, its
@@ -170,13 +171,6 @@ class BOPDataset(BaseDataset):
         """What is known of item ``idx``, see the class."""
         items = self.data_bytes.view(ITEM) if self.serialize_data else self.data_list
         return {**self._info(items[idx]), "sample_idx": idx % len(self)}
-
-    def _copy_without_annotation(self, memo: dict | None = None) -> BOPDataset:
-        """As the stock method, whose memo outlives the call and knows objects by their addresses.
-
-        What has the address of one that is gone would be taken for its copy.
-        """
-        return super()._copy_without_annotation({} if memo is None else memo)
 
     def _info(self, item: np.void) -> dict:
         scene_id, im_id, label = (int(item[key]) for key in ("scene_id", "im_id", "label"))

@@ -57,23 +57,24 @@ class PosedObject:
             draw_gt, draw_pred: take the truth, the prediction.
             score_thr: a prediction of lower score is left out.
         """
+        sample = sample.cpu()
         center, side = np.asarray(sample.crop_center, float), float(sample.crop_size)
         wanted = draw_pred and sample.pred_valid and sample.pred_score >= score_thr
         truth, maps = None, None
         if draw_gt and "gt_pose" in sample:
-            truth = np.asarray(sample.gt_pose.cpu(), float)
+            truth = np.asarray(sample.gt_pose, float)
         if wanted and "pred_coords" in sample:
-            coords = np.asarray(sample.pred_coords.cpu(), float).transpose(1, 2, 0)
+            coords = np.asarray(sample.pred_coords, float).transpose(1, 2, 0)
             maps = CorrespondenceMaps(
                 coords * np.asarray(sample.half_size, float),
-                np.asarray(sample.pred_weights.cpu(), float).transpose(1, 2, 0),
+                np.asarray(sample.pred_weights, float).transpose(1, 2, 0),
                 cell_pixels(center, side, len(coords)),
             )
         return cls(
             name,
             np.asarray(sample.cam2img, float),
             np.concatenate([center - side / 2, center + side / 2]),
-            ObjectPoses.from_samples([sample.cpu()]) if wanted else None,
+            ObjectPoses.from_samples([sample]) if wanted else None,
             truth,
             model,
             maps,
