@@ -26,6 +26,11 @@ def parse_args() -> argparse.Namespace:
         "--image-size", type=image_size, default="640x480", metavar="WxH", help="of LineMOD's view"
     )
     parser.add_argument("--clean", action="store_true", help="without blur and noise")
+    parser.add_argument(
+        "--upright",
+        action="store_true",
+        help="objects stand on tables, as LineMOD's do, in place of lying on any side or floating",
+    )
     parser.add_argument("--workers", type=positive, default=os.cpu_count(), help="processes")
     return parser.parse_args()
 
@@ -41,6 +46,7 @@ def create(args: argparse.Namespace) -> bool:
         args.seed,
         args.image_size,
         args.clean,
+        args.upright,
     )
     return generate(settings, args.out, args.workers)
 

@@ -4,6 +4,7 @@ from .crop import box_window, cell_pixels, crop_window, cut_crop
 from .dataset import BOPDataset
 from .format import Scene, Truth, read_scene, scene_folders
 from .models import Mesh, ObjectModel, model_ids, read_models
+from .symmetries import Symmetries
 from .transforms import (
     CropObject,
     JitterObjectBox,
@@ -11,6 +12,7 @@ from .transforms import (
     PackObjectPose,
     RenderObjectCoords,
     ReplaceBackground,
+    ResolveSymmetry,
     TurnInPlane,
 )
 
@@ -24,7 +26,9 @@ __all__ = [
     "PackObjectPose",
     "RenderObjectCoords",
     "ReplaceBackground",
+    "ResolveSymmetry",
     "Scene",
+    "Symmetries",
     "Truth",
     "TurnInPlane",
     "box_window",

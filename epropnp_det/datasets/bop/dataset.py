@@ -18,7 +18,7 @@ from .items import ITEM
 from .listed import ImageLists
 from .models import ObjectModel, model_ids, read_models
 from .selection import Selection
-from .transforms import LoadObjectMasks, RenderObjectCoords
+from .transforms import LoadObjectMasks, RenderObjectCoords, ResolveSymmetry
 
 _FILTER = "min_visib_fract"
 
@@ -37,7 +37,8 @@ class BOPDataset(SubsetsAlone):
     - ``gt_index``: place in the image's list of true objects, -1 of a detection of none; where it
       is not -1 also ``gt_pose`` (7,) float32, ``mask_path`` and ``mask_visib_path``;
     - ``half_size`` (3,) float32, metres: the absolute minima of the model, ones without models;
-      with :class:`RenderObjectCoords` in the pipeline ``object_model`` with its surface.
+      with models ``symmetries`` in metres, and with :class:`RenderObjectCoords` in the pipeline
+      ``object_model`` with its surface.
 
     Left out are, always, true objects of which nothing is visible. Items are kept as records of
     ``ITEM`` in place of pickled dicts, so that a million take 200 MB.
@@ -127,11 +128,12 @@ class BOPDataset(SubsetsAlone):
             with_meshes = any(isinstance(step, RenderObjectCoords) for step in steps)
             models = read_models(self.model_folder, selection.obj_ids, with_meshes)
             self._models = dict(enumerate(models.values()))
-        elif any(isinstance(step, RenderObjectCoords) for step in steps):
-            raise UserError(
-                "RenderObjectCoords renders models, and the data set has models=None: set models, "
-                "or take it out of the pipeline."
-            )
+        for step in () if self.model_folder else steps:
+            if isinstance(step, (RenderObjectCoords, ResolveSymmetry)):
+                raise UserError(
+                    f"{type(step).__name__} needs models, and the data set has models=None: set "
+                    "models, or take it out of the pipeline."
+                )
         left_out: Counter[str] = Counter()
         items = selection.read(self._models, left_out)
         for step in steps:
@@ -190,7 +192,7 @@ class BOPDataset(SubsetsAlone):
         }
         if label in self._models:
             model = self._models[label]
-            info["half_size"] = model.half_size
+            info["half_size"], info["symmetries"] = model.half_size, model.symmetries
             if model.mesh is not None:
                 info["object_model"] = model
         if info["gt_index"] >= 0:

@@ -12,6 +12,7 @@ import numpy as np
 
 from ...errors import UserError
 from .bop_json import by_number, read_json, taken
+from .symmetries import Symmetries
 
 _MM = 1e-3
 
@@ -43,7 +44,7 @@ class ObjectModel:
         diameter: greatest distance between two vertices.
         minima: (3,) least x, y and z.
         size: (3,) extents along x, y and z.
-        symmetric: whether it has a discrete or continuous symmetry.
+        symmetries: its discrete and continuous ones, in metres.
         mesh: the surface, None where it was not asked for.
     """
 
@@ -51,7 +52,7 @@ class ObjectModel:
     diameter: float
     minima: np.ndarray
     size: np.ndarray
-    symmetric: bool
+    symmetries: Symmetries
     mesh: Mesh | None = None
 
     @property
@@ -145,9 +146,9 @@ def _of_info(obj_id: int, info: dict) -> ObjectModel:
     def vector(prefix: str) -> np.ndarray:
         return np.array([info[f"{prefix}_{axis}"] for axis in "xyz"], float) * _MM
 
-    symmetric = bool(info.get("symmetries_discrete") or info.get("symmetries_continuous"))
+    symmetries = Symmetries.of_info(info).scaled(_MM)
     return ObjectModel(
-        obj_id, float(info["diameter"]) * _MM, vector("min"), vector("size"), symmetric
+        obj_id, float(info["diameter"]) * _MM, vector("min"), vector("size"), symmetries
     )
 
 

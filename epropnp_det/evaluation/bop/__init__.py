@@ -1,5 +1,6 @@
 """Evaluation of 6 DoF object poses as the BOP benchmark does it (https://bop.felk.cvut.cz)."""
 
+from ...datasets.bop.symmetries import Symmetries
 from .estimates import Estimates, read_estimates, write_estimates
 from .evaluate import evaluate_estimates, evaluate_file
 from .metric import BOPMetric
@@ -17,7 +18,6 @@ from .pose_errors import (
 )
 from .protocol import Protocol
 from .scores import Scores
-from .symmetries import Symmetries
 from .truth import Question, Truth, read_truth
 from .visible_surface import vsd
 

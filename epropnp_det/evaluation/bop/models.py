@@ -10,9 +10,9 @@ import numpy as np
 
 from ...datasets.bop.bop_json import by_number, read_json, taken
 from ...datasets.bop.models import ObjectModel, read_mesh
+from ...datasets.bop.symmetries import Symmetries
 from ...errors import UserError
 from .pose_errors import ModelPoints
-from .symmetries import Symmetries
 
 _MM = 1e-3
 
@@ -94,7 +94,7 @@ def read_evaluated_models(
         points = mesh.vertices.astype(float) / _MM
         low = points.min(axis=0)
         surface = ObjectModel(
-            obj_id, diameter * _MM, low * _MM, np.ptp(points, axis=0) * _MM, False, mesh
+            obj_id, diameter * _MM, low * _MM, np.ptp(points, axis=0) * _MM, Symmetries.none(), mesh
         )
         _check_length(path, obj_id, diameter, points)
         # ADD-S of those alone that are listed; without a list of those that have a symmetry.

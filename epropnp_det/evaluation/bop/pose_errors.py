@@ -13,9 +13,9 @@ from functools import cached_property
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
+from ...datasets.bop.symmetries import Symmetries
 from . import loops
 from .nearest import PointTree
-from .symmetries import Symmetries
 
 
 @dataclass(frozen=True, eq=False)

@@ -40,12 +40,21 @@ class _Stage:
     places: Callable[[Shape, np.ndarray], Iterator[tuple[np.ndarray, np.ndarray]]]
 
 
-def draw_shot(seed: tuple[int, ...], camera: Camera) -> Shot:
-    """What an image shows; the same seed gives the same, and at least one object."""
+def draw_shot(seed: tuple[int, ...], camera: Camera, upright: bool = False) -> Shot:
+    """What an image shows; the same seed gives the same, and at least one object.
+
+    Args:
+        seed: of all that is random.
+        camera: that of the image.
+        upright: only tables, and on them every body as it stands.
+    """
     rng = np.random.default_rng(seed)
     bodies: list[Body] = []
     while not bodies:
-        stage = (_table if rng.uniform() < 0.5 else _space)(rng, camera)
+        if upright:
+            stage = _table(rng, camera, _feet)
+        else:
+            stage = (_table if rng.uniform() < 0.5 else _space)(rng, camera)
         for body in _objects(rng):
             _put(bodies, body, stage)
     for body in _clutter(rng):
@@ -95,8 +104,22 @@ def _put(bodies: list[Body], body: Body, stage: _Stage) -> None:
             return
 
 
-def _table(rng: np.random.Generator, camera: Camera) -> _Stage:
-    """A table seen from above, with a wall behind it; bodies rest on it."""
+def _feet(rng: np.random.Generator) -> np.ndarray:
+    """The side of a body on which it stands."""
+    return np.array([0.0, 0.0, -1.0])
+
+
+def _any_side(rng: np.random.Generator) -> np.ndarray:
+    side = rng.normal(size=3)
+    return side / np.linalg.norm(side)
+
+
+def _table(
+    rng: np.random.Generator,
+    camera: Camera,
+    side: Callable[[np.random.Generator], np.ndarray] = _any_side,
+) -> _Stage:
+    """A table seen from above, with a wall behind it; bodies rest on it, on what ``side`` draws."""
     elevation = np.deg2rad(rng.uniform(25, 85))
     roll = np.deg2rad(np.clip(rng.normal(0, 20), -60, 60))
     # Of the table in the camera: x to the right, y away from it, z up.
@@ -109,9 +132,8 @@ def _table(rng: np.random.Generator, camera: Camera) -> _Stage:
     wall = Plane(-away, float(-away @ wall_at), tilt[:, [0, 2]].T, PlaneTexture.draw(rng))
 
     def places(shape: Shape, scale: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        side = rng.normal(size=3)
         corners = shape.hull * scale
-        down = rolled(side / np.linalg.norm(side), corners)
+        down = rolled(side(rng), corners)
         height = (corners @ down).max()
         while True:
             bearing = camera.bearing(_pixel(rng, camera, SPREAD))

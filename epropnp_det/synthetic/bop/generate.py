@@ -74,12 +74,7 @@ def generate(settings: Settings, out_dir: str | Path, workers: int = 1) -> bool:
         UserError: the folder holds something else, or cannot be written.
     """
     root = Path(out_dir)
-    manifest = {
-        "dataset": "bop",
-        "format": FORMAT,
-        **asdict(settings),
-        "image_size": list(settings.image_size),
-    }
+    manifest = _manifest(settings)
     if is_begun(root, manifest) and (root / TARGETS).exists():
         return False
     begin(root, manifest, _readme())
@@ -96,6 +91,13 @@ def generate(settings: Settings, out_dir: str | Path, workers: int = 1) -> bool:
         _finish(settings, root, scene)
     _write_targets(settings, root)
     return True
+
+
+def _manifest(settings: Settings) -> dict:
+    content = {"dataset": "bop", "format": FORMAT, **asdict(settings)}
+    content["image_size"] = list(settings.image_size)
+    # What is as it was when there was no choice is not written: older folders stay complete.
+    return {key: value for key, value in content.items() if (key, value) != ("upright", False)}
 
 
 def _readme() -> str:
@@ -116,7 +118,7 @@ def _write_image(settings: Settings, root: Path, image: Image) -> None:
     # Images are shared out among processes; threads in each would wait for one another.
     cv2.setNumThreads(1)
     camera = settings.camera
-    shot = draw_shot(image.seed(settings), camera)
+    shot = draw_shot(image.seed(settings), camera, settings.upright)
     picture = render(shot, camera)
     colours = photograph(picture.light, shot, settings.clean)
     write(root / image.path("rgb"), encode(".png", cv2.cvtColor(colours, cv2.COLOR_RGB2BGR)))

@@ -25,6 +25,8 @@ class Settings:
         seed: seed of everything random.
         image_size: (width, height), pixels; the field of view stays the same.
         clean: without blur and noise.
+        upright: whether objects stand on tables as they are modelled, z up, as LineMOD's do; else
+            they lie there on any side, or float.
     """
 
     scenes: int
@@ -33,6 +35,7 @@ class Settings:
     seed: int = 0
     image_size: tuple[int, int] = (640, 480)
     clean: bool = False
+    upright: bool = False
 
     def __post_init__(self):
         if min(self.scenes, self.test_scenes, self.images_per_scene) < 1:

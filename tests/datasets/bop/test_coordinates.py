@@ -6,7 +6,7 @@ import pytest
 import trimesh
 from scipy.spatial.transform import Rotation
 
-from epropnp_det.datasets.bop.models import Mesh, ObjectModel
+from epropnp_det.datasets.bop import Mesh, ObjectModel, Symmetries
 
 pytest.importorskip("embreex", reason="embreex is not installed")
 
@@ -23,7 +23,7 @@ def _model(mesh):
         float(np.linalg.norm(mesh.extents)),
         mesh.bounds[0],
         mesh.extents,
-        False,
+        Symmetries.none(),
         Mesh(mesh.vertices.astype(np.float32), mesh.faces.astype(np.int32)),
     )
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from epropnp_det.datasets.bop.models import Mesh, ObjectModel
+from epropnp_det.datasets.bop import Mesh, ObjectModel, Symmetries
 from epropnp_det.errors import UserError
 from epropnp_det.evaluation.bop import vsd
 from epropnp_det.evaluation.bop.visible_surface import (
@@ -65,7 +65,7 @@ def test_distances_of_depths():
 def box_model() -> ObjectModel:
     box = trimesh.creation.box(2 * HALF / 1000)
     mesh = Mesh(box.vertices.astype(np.float32), box.faces.astype(np.int32))
-    return ObjectModel(1, 0.1, -HALF / 1000, 2 * HALF / 1000, False, mesh)
+    return ObjectModel(1, 0.1, -HALF / 1000, 2 * HALF / 1000, Symmetries.none(), mesh)
 
 
 def test_rendered_face():

@@ -46,6 +46,17 @@ def test_bodies_stand_on_tables_and_float_before_walls():
         np.testing.assert_allclose(gaps, 0, atol=1e-6)
 
 
+def test_upright_bodies_stand_on_tables_with_z_up():
+    for i in range(3):
+        shot = draw_shot((0, i), CAMERA, upright=True)
+        assert len(shot.planes) == 2
+        for body in shot.objects:
+            # The animal's legs are not of one length.
+            assert body.rotation[:, 2] @ shot.up > np.cos(0.07)
+        stood = [(body.corners @ shot.up).min() for body in shot.bodies]
+        np.testing.assert_allclose(stood, shot.planes[0].offset, atol=1e-6)
+
+
 def test_planes_face_the_camera():
     for shot in SHOTS:
         for plane in shot.planes:

@@ -33,9 +33,9 @@ def box_mesh() -> Mesh:
 def box_model(box_mesh) -> EvaluatedModel:
     """Of two halves that look alike: half a turn about z, off its axis."""
     diameter = float(np.linalg.norm(HIGH - LOW))
-    surface = ObjectModel(5, diameter, LOW, HIGH - LOW, True, box_mesh)
     half_turn = np.diag([-1.0, -1, 1])
     alike = Symmetries(np.stack([np.eye(3), half_turn]), np.array([[0.0, 0, 0], [10.0, 0, 0]]))
+    surface = ObjectModel(5, diameter, LOW, HIGH - LOW, alike.scaled(1e-3), box_mesh)
     points = ModelPoints(corners() * 1e3)
     return EvaluatedModel(5, 1e3 * diameter, points, alike, True, surface)
 

@@ -4,6 +4,7 @@ from .coords import RenderObjectCoords
 from .crop_object import CropObject
 from .masks import LoadObjectMasks
 from .pack import PackObjectPose
+from .symmetric_pose import ResolveSymmetry
 from .turn import TurnInPlane
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "PackObjectPose",
     "RenderObjectCoords",
     "ReplaceBackground",
+    "ResolveSymmetry",
     "TurnInPlane",
 ]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from epropnp_det.evaluation.bop import Symmetries
+from epropnp_det.datasets.bop import Symmetries
 
 HALF_TURN = [-1, 0, 0, 4, 0, -1, 0, 6, 0, 0, 1, 0, 0, 0, 0, 1]
 
@@ -61,3 +61,9 @@ def test_both():
 def test_wrong_entries(info):
     with pytest.raises((ValueError, KeyError)):
         Symmetries.of_info(info)
+
+
+def test_in_metres():
+    metres = Symmetries.of_info(dict(symmetries_discrete=[HALF_TURN])).scaled(1e-3)
+    np.testing.assert_allclose(metres.translation, [[0, 0, 0], [0.004, 0.006, 0]])
+    np.testing.assert_array_equal(metres.rotation[1], np.diag([-1, -1, 1]))

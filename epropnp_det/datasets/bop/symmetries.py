@@ -18,7 +18,7 @@ class Symmetries:
 
     Attributes:
         rotation: (S, 3, 3).
-        translation: (S, 3) mm.
+        translation: (S, 3), mm as in BOP's files unless said otherwise.
     """
 
     rotation: np.ndarray
@@ -31,6 +31,10 @@ class Symmetries:
     def none(cls) -> Symmetries:
         """Those of an object that looks different from everywhere: the identity alone."""
         return cls(np.eye(3)[None], np.zeros((1, 3)))
+
+    def scaled(self, unit: float) -> Symmetries:
+        """The same in a unit of length of which the present one has ``unit``."""
+        return Symmetries(self.rotation, self.translation * unit)
 
     @classmethod
     def of_info(cls, info: Mapping, max_step: float = MAX_STEP) -> Symmetries:
