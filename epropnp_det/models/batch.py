@@ -59,7 +59,7 @@ class Views(NamedTuple):
 
     def cameras(self, img_ind: Tensor) -> PerspectiveCamera:
         """The cameras of objects in the images ``img_ind`` (M,)."""
-        return PerspectiveCamera(self.cam_mats[img_ind], self.bounds[img_ind])
+        return PerspectiveCamera(self.cam_mats[img_ind], self.bounds[img_ind], z_min=0.1)
 
 
 def _bounds(sample: Det3DDataSample) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,10 +12,18 @@ from torch import Tensor
 
 from . import newer_torch
 from .layout import Layout
+from .local_frame import length_unit
 from .tensor_batch import TensorBatch, all_finite, check_shape
 
 if TYPE_CHECKING:
     from typing import Self  # of Python 3.11
+
+
+LEAST_DEPTH = 0.1
+"""Smallest depth where none is given, by an object's unit."""
+
+NEARLY_NO_DEPTH = 1e-6
+"""The same of points on their own: finite bearings whatever their unit is."""
 
 
 class Image(NamedTuple):
@@ -42,10 +51,12 @@ class PerspectiveCamera(TensorBatch):
     and replace ``distort``, ``distort_with_jacobian`` and ``undistort``.
 
     Attributes:
-        cam_mats: intrinsics (B, 3, 3), last row (0, 0, 1), in pixels.
+        cam_mats: intrinsics (B, 3, 3) in pixels, up to a factor: the last row is made (0, 0, 1). A
+            matrix whose last row is no multiple of that is no pinhole's; all of it becomes NaN.
         bounds: rectangles (B, 4) beyond which no projection lies, as (left, top, right, bottom) in
             pixels, or None for none; see :meth:`of_image`.
-        z_min: smallest depth in metres.
+        z_min: smallest depth, (B,) or one number, in the unit of the points. None for one that goes
+            with the size of a problem's objects, 0.1 of cars in metres (``local_frame``).
 
     Raises:
         ValueError: if a shape, dtype or device does not fit.
@@ -58,10 +69,11 @@ class PerspectiveCamera(TensorBatch):
 
     cam_mats: Tensor = field(metadata={"harmless": _identity_like})
     bounds: Tensor | None = None
-    z_min: float = 0.1
+    z_min: Tensor | float | None = field(default=None, metadata={"harmless": torch.ones_like})
 
     def __post_init__(self) -> None:
         check_shape("cam_mats", self.cam_mats, ("B", 3, 3))
+        object.__setattr__(self, "cam_mats", _normalised(self.cam_mats))
         if self.bounds is not None:
             check_shape("bounds", self.bounds, (len(self.cam_mats), 4))
             if self.bounds.device != self.cam_mats.device:
@@ -70,6 +82,8 @@ class PerspectiveCamera(TensorBatch):
                     f"{self.cam_mats.device}; move one of them."
                 )
             object.__setattr__(self, "bounds", self.bounds.to(self.cam_mats.dtype))
+        if isinstance(self.z_min, Tensor):
+            check_shape("z_min", self.z_min, (len(self.cam_mats),))
 
     @classmethod
     def of_image(
@@ -108,7 +122,25 @@ class PerspectiveCamera(TensorBatch):
     def usable(self) -> Tensor:
         """(B,) bool: whether all numbers of the camera are finite."""
         usable = all_finite(self.cam_mats.flatten(1))
+        if isinstance(self.z_min, Tensor):
+            usable = usable & self.z_min.isfinite()
         return usable if self.bounds is None else usable & all_finite(self.bounds)
+
+    def with_depth(self, depth: Tensor | float) -> Self:
+        """The same cameras with another smallest depth, (B,) or one number."""
+        clone = copy.copy(self)
+        object.__setattr__(clone, "z_min", depth)
+        return clone
+
+    def least_depth(self, squared_size: Tensor) -> Tensor:
+        """Smallest depth (B,) for objects of which this is the ``mean_squared_size``, (B,)."""
+        if self.z_min is None:
+            size = squared_size.sqrt()
+            least = LEAST_DEPTH * length_unit(squared_size)
+            return torch.where(size > 0, size.minimum(least), least)
+        if isinstance(self.z_min, Tensor):
+            return self.z_min
+        return torch.full_like(squared_size, self.z_min)
 
     def project(self, points: Tensor) -> Tensor:
         """Project points (EPro-PnP, arXiv 2203.13254, section 3).
@@ -119,7 +151,7 @@ class PerspectiveCamera(TensorBatch):
         Returns:
             (..., B, N, 2) pixels (u, v), clamped.
         """
-        return _from_planes(self.packed(Layout()).image(_to_planes(points)))
+        return _from_planes(self._packed().image(_to_planes(points)))
 
     def project_with_jacobian(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Project points and differentiate.
@@ -132,7 +164,7 @@ class PerspectiveCamera(TensorBatch):
             The rows of a point whose depth is clamped, and the row of a pixel coordinate that is
             clamped, are zero.
         """
-        image = self.packed(Layout()).image_with_jacobian(_to_planes(points))
+        image = self._packed().image_with_jacobian(_to_planes(points))
         rows = [_from_planes(row) for row in image.rows]
         return _from_planes(image.pixels), torch.stack(rows, dim=-2)
 
@@ -147,6 +179,11 @@ class PerspectiveCamera(TensorBatch):
         """
         packed = self.packed(Layout())
         return _from_planes(packed.bearings(_to_planes(pixels)))
+
+    def _packed(self) -> Self:
+        """For points of unknown objects, of which any before the camera may be meant."""
+        camera = self.with_depth(NEARLY_NO_DEPTH) if self.z_min is None else self
+        return camera.packed(Layout())
 
     # The methods below are called on a packed camera: a field (B, D) has become (D, C, 1, L), and
     # broadcasts with planes (C, N, L).
@@ -206,6 +243,13 @@ class PerspectiveCamera(TensorBatch):
         if self.bounds is None:
             return pixel
         return pixel.maximum(self.bounds[axis]).minimum(self.bounds[2 + axis])
+
+
+def _normalised(cam_mats: Tensor) -> Tensor:
+    """With the last row (0, 0, 1), or NaN; bitwise the same where that is the row already."""
+    last = cam_mats[:, 2:]
+    pinhole = (last[..., :2] == 0).all(-1, keepdim=True) & (last[..., 2:] != 0)
+    return torch.where(pinhole, cam_mats / last[..., 2:], torch.nan)
 
 
 def image_bounds(img_shape: Tensor, border: float) -> Tensor:

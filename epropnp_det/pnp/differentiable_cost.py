@@ -17,6 +17,7 @@ def differentiable_cost(
     cost: Tensor,
     problem: PnPProblem,
     rows: PackedProblem,
+    unit: Tensor,
     poses: Tensor,
     keep: Tensor,
     backend: Backend,
@@ -31,6 +32,7 @@ def differentiable_cost(
         problem: B objects, whose correspondences get the gradient.
         rows: the same objects, of which ``poses`` are. Where their origins lie does not matter: a
             point's derivative is that by x3d all the same.
+        unit: (B,) of their lengths, by that of the problem.
         poses: (K, B, P), constant.
         keep: (B,) bool: the others get no gradient, nor does an object whose gradient overflows.
         backend: the inner loops to use.
@@ -41,7 +43,7 @@ def differentiable_cost(
     delta = problem.robust_cost.delta
     delta = delta if isinstance(delta, Tensor) else None
     leaves = (problem.x3d, problem.x2d, problem.w2d, delta)
-    return _DifferentiableCost.apply(cost, rows, poses, keep, backend, *leaves)
+    return _DifferentiableCost.apply(cost, rows, unit, poses, keep, backend, *leaves)
 
 
 class _DifferentiableCost(torch.autograd.Function):
@@ -50,12 +52,13 @@ class _DifferentiableCost(torch.autograd.Function):
         ctx: Any,
         cost: Tensor,
         rows: PackedProblem,
+        unit: Tensor,
         poses: Tensor,
         keep: Tensor,
         backend: Backend,
         *leaves: Any,
     ) -> Tensor:
-        ctx.rows, ctx.poses, ctx.keep, ctx.backend = rows, poses, keep, backend
+        ctx.rows, ctx.unit, ctx.poses, ctx.keep, ctx.backend = rows, unit, poses, keep, backend
         return cost.clone()
 
     @staticmethod
@@ -67,4 +70,5 @@ class _DifferentiableCost(torch.autograd.Function):
             ctx.rows, poses, upstream, ctx.keep, backend.points_per_block
         )
         x3d, x2d, w2d = (planes.permute(1, 2, 0) for planes in gradient[:3])
-        return *[None] * 5, x3d, x2d, w2d, gradient.delta if ctx.needs_input_grad[-1] else None
+        x3d = x3d * (1 / ctx.unit)[:, None, None]
+        return *[None] * 6, x3d, x2d, w2d, gradient.delta if ctx.needs_input_grad[-1] else None

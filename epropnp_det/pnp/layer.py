@@ -8,13 +8,13 @@ from torch import Tensor, nn
 from .backend import Backend, select_backend
 from .differentiable_cost import differentiable_cost
 from .kernels import PackedProblem
-from .lm_result import LMResult, move_origin
+from .lm_result import LMResult
 from .monte_carlo import Posterior
 from .pose import finite_poses, keep_poses, pose_type
 from .problem import PnPProblem
 from .random_sample import RandomSampleSolver
 from .samplers import SAMPLERS, select_sampler
-from .tensor_batch import all_finite, check_shape, full_precision, keep_objects
+from .tensor_batch import all_finite, check_shape, full_precision
 
 
 class EProPnP(nn.Module):
@@ -97,20 +97,22 @@ class EProPnP(nn.Module):
             pose_gt, finite = finite_poses(pose_gt.detach().to(problem.x3d))
             valid = valid & finite
         objects = problem.centred_objects()
-        pose_gt = None if pose_gt is None else move_origin(pose_gt, objects.mean)
+        pose_gt = None if pose_gt is None else objects.frame.enter(pose_gt)
         centred, result = self.solver.solve_centred(objects, pose_gt, generator)
         backend = select_backend(self.compile, problem.camera)
         poses, cost, log_proposal, sound = self._sample(
             objects.rows, centred, pose_gt, num_samples, backend, generator
         )
         sound = sound & valid
-        cost = differentiable_cost(cost, problem, objects.rows, poses, sound, backend)
-        mean = keep_objects(objects.mean, result.valid)
+        cost = differentiable_cost(
+            cost, problem, objects.rows, objects.frame.unit, poses, sound, backend
+        )
+        frame = objects.frame.kept(result.valid)
         return Posterior(
             mode=result.pose,
             covariance=result.covariance,
-            samples=move_origin(poses[:num_samples], -mean),
-            log_weights=-cost[:num_samples] - log_proposal,
+            samples=frame.leave(poses[:num_samples]),
+            log_weights=-cost[:num_samples] - log_proposal + 3 * frame.unit.log(),
             cost_gt=None if pose_gt is None else cost[-1],
             valid=sound,
         )

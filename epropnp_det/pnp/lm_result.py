@@ -8,13 +8,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .pose import finite_poses, pose_type_of, rotate
-from .tensor_batch import TensorBatch, all_finite, diagonal, keep_objects
+from .local_frame import LocalFrame
+from .pose import finite_poses
+from .tensor_batch import TensorBatch, all_finite, diagonal
 from .trust_region import RIDGE, State
 
 MIN_INFORMATION = 1e-8
-"""A parameter with less (a deviation above 10 km) is not determined by the points. Far less than
-the ridge: early in training weights are small, and the loss must still see such objects."""
+"""A parameter with less (for a car a deviation above 10 km) is not determined by the points. Far
+less than the ridge: early in training weights are small, and the loss must still see such objects.
+"""
 
 TIE = 1.0001
 """Factor between costs that are as good as equal."""
@@ -47,18 +49,18 @@ class LMResult(TensorBatch):
 
 
 class TwoResults(NamedTuple):
-    """The same poses with the objects' origins at two places.
+    """The same poses with the objects' origins at two places, and in two units of length.
 
     Attributes:
-        centred: at the means of their points.
-        original: where the user has them.
+        centred: at the means of their points, and in the solver's unit.
+        original: as the user has them.
     """
 
     centred: LMResult
     original: LMResult
 
 
-def best_result(state: State, copies: int, usable: Tensor, mean: Tensor) -> TwoResults:
+def best_result(state: State, copies: int, usable: Tensor, frame: LocalFrame) -> TwoResults:
     """The end with the least cost of each object, its covariance and whether it means anything.
 
     Objects whose numbers overflowed are given up.
@@ -67,7 +69,7 @@ def best_result(state: State, copies: int, usable: Tensor, mean: Tensor) -> TwoR
         state: of as many copies of the objects one after the other, each with its padding.
         copies: how many.
         usable: (B,) bool: the objects that are meant.
-        mean: (B, 3) of the points, where the origins have been moved to.
+        frame: where the solver has the origins, and its units of length.
     """
     cost = state.model.cost.reshape(copies, -1)
     # Where several come to the same optimum rounding must not choose: q or -q, for example.
@@ -86,7 +88,7 @@ def best_result(state: State, copies: int, usable: Tensor, mean: Tensor) -> TwoR
             state.num_accepted.clamp(min=0),
         )
     )
-    return TwoResults(result, _moved(result, -keep_objects(mean, usable)))
+    return TwoResults(result, _left(result, frame.kept(usable)))
 
 
 def _determines_pose(hessian: Tensor) -> Tensor:
@@ -103,32 +105,12 @@ def _determines_pose(hessian: Tensor) -> Tensor:
     return informed & (failed == 0) & (smallest > 16 * torch.finfo(hessian.dtype).eps)
 
 
-def move_origin(pose: Tensor, offset: Tensor) -> Tensor:
-    """Poses (..., B, P) after the objects' origins moved by ``offset`` (B, 3) in their frames."""
-    x, y, z = offset.unbind(-1)
-    moved = pose.clone()  # in the memory format of what may be many poses
-    for i, row in enumerate(pose_type_of(pose).rotation_rows(pose)):
-        moved[..., i] += row[0] * x + row[1] * y + row[2] * z
-    return moved
-
-
-def _moved(result: LMResult, offset: Tensor) -> LMResult:
-    """Pose and covariance after the origin moved: the translation takes part in the rotation."""
-    rotated = rotate(result.pose, offset[:, None])[:, 0]
-    size = result.covariance.shape[-1]
-    axes = torch.eye(size, dtype=offset.dtype, device=offset.device)
-    transport = axes.repeat(len(offset), 1, 1)
-    for i in range(3):
-        columns = pose_type_of(result.pose).rotation_gradient(list(axes[i, :3]), rotated.unbind(-1))
-        transport[:, i, 3:] = torch.stack(columns, dim=-1)
+def _left(result: LMResult, frame: LocalFrame) -> LMResult:
+    """Pose and covariance as the user wants them."""
+    pose = frame.leave(result.pose)
+    covariance = frame.leave_covariance(pose, result.covariance)
     return _finite_result(
-        LMResult(
-            move_origin(result.pose, offset),
-            result.cost,
-            transport @ result.covariance @ transport.mT,
-            result.valid,
-            result.num_accepted,
-        )
+        LMResult(pose, result.cost, covariance, result.valid, result.num_accepted)
     )
 
 

@@ -11,7 +11,8 @@ from torch.nn.functional import pad
 
 from .backend import select_backend
 from .kernels import PackedProblem
-from .lm_result import LMResult, TwoResults, move_origin
+from .lm_result import LMResult, TwoResults
+from .local_frame import LocalFrame
 from .pose import finite_poses, pose_type_of
 from .problem import PnPProblem
 from .tensor_batch import check_shape, full_precision
@@ -59,22 +60,20 @@ class LMSolver:
         usable = problem.usable() & finite
         problem = problem.masked(usable)
         backend = select_backend(self.compile, problem.camera)
-        mean = problem.x3d.new_zeros(len(problem), 3)
-        if self.centre:
-            problem, mean = problem.centred()
-            pose = move_origin(pose, mean)
-        return self.solve_packed(problem.pack(backend.layout), pose[None], usable, mean).original
+        problem, frame = problem.in_own_unit(self.centre)
+        poses = frame.enter(pose)[None]
+        return self.solve_packed(problem.pack(backend.layout), poses, usable, frame).original
 
     def solve_packed(
-        self, problem: PackedProblem, poses: Tensor, usable: Tensor, mean: Tensor
+        self, problem: PackedProblem, poses: Tensor, usable: Tensor, frame: LocalFrame
     ) -> TwoResults:
         """From several poses of each object, of which the one with the least cost is kept.
 
         Args:
             problem: in the layout of the solver's backend, all numbers finite.
-            poses: (F, B, P).
+            poses: (F, B, P), of the problem's objects in its units.
             usable: (B,) bool: the objects that are meant.
-            mean: (B, 3) of the points, where the origins have been moved to.
+            frame: of the problem.
         """
         backend = select_backend(self.compile, problem.camera)
         count, batch, _ = poses.shape
@@ -83,7 +82,7 @@ class LMSolver:
         # No view, whatever the padding is: compilers treat views as a case of their own.
         laid_out = padded.reshape(*several.grid, padded.shape[2]).clone()
         state = self.minimise(several, laid_out)
-        return backend.best_result(state, count, usable, mean)
+        return backend.best_result(state, count, usable, frame)
 
     def minimise(self, problem: PackedProblem, poses: Tensor) -> State:
         """The iterations alone, from poses (C, L, P) of packed objects, padding included."""
@@ -114,15 +113,19 @@ def gauss_newton_step(problem: PnPProblem, pose: Tensor) -> Tensor:
         >>> torch.allclose(pose_plus, pose, atol=1e-3)
         True
     """
+    check_shape("pose", pose, (len(problem), pose_type_of(pose).dim))
     pose, finite = finite_poses(pose.detach())
+    sound = problem.usable() & finite
     with torch.no_grad():
-        safe = problem.masked(problem.usable() & finite)
-        feasible = _undamped_step(safe, pose).isfinite().all(-1)
-    step = _undamped_step(problem.masked(problem.usable() & finite & feasible), pose)
+        feasible = _undamped_step(problem.masked(sound), pose).isfinite().all(-1)
+    step = _undamped_step(problem.masked(sound & feasible), pose)
     return pose_type_of(pose).retract(pose, step)
 
 
 def _undamped_step(problem: PnPProblem, pose: Tensor) -> Tensor:
-    model = problem.quadratic_model(pose)
+    problem, frame = problem.in_own_unit(centre=False)
+    model = problem.quadratic_model(frame.enter(pose))
+    step = solve(model, RIDGE)
+    step = torch.stack([part * frame.unit for part in step[:3]] + step[3:], dim=-1)
     # A cost that overflowed makes the step worthless, even where it is finite.
-    return torch.stack(solve(model, RIDGE), dim=-1) + 0 * model.cost[:, None]
+    return step + 0 * model.cost[:, None]

@@ -13,6 +13,7 @@ from .camera import PerspectiveCamera
 from .cost import CauchyCost, RobustCost
 from .kernels import PackedProblem, QuadraticModel, point_planes
 from .layout import OBJECT_ROWS, Layout
+from .local_frame import LocalFrame, length_unit, mean_squared_size
 from .pose import PoseType, pose_type_of, rotate
 from .tensor_batch import TensorBatch, all_finite, check_shape, full_precision
 
@@ -24,19 +25,19 @@ class CentredObjects(NamedTuple):
     rotation are nearly independent, for the solver and for the sampler.
 
     Attributes:
-        rows: packed with one object a row, with the objects' origins at the means of their points,
-            and all numbers finite.
+        rows: packed with one object a row, with the objects' origins at the means of their points
+            and lengths in units of their own, and all numbers finite.
         camera: of the same objects.
         robust_cost: of the same objects.
         usable: (B,) bool: the objects whose numbers were all finite.
-        mean: (B, 3) of their points, metres.
+        frame: where their origins are for the solver, and its units of length.
     """
 
     rows: PackedProblem
     camera: PerspectiveCamera
     robust_cost: RobustCost
     usable: Tensor
-    mean: Tensor
+    frame: LocalFrame
 
     def pack(self, layout: Layout) -> PackedProblem:
         """The same objects in another layout."""
@@ -172,34 +173,47 @@ class PnPProblem(TensorBatch):
         """The same numbers, laid out for computing."""
         return PackedProblem(
             layout.points(point_planes(self.x3d, self.x2d, self.w2d)),
-            self.camera.packed(layout),
+            self._placed_camera().packed(layout),
             self.robust_cost.packed(layout),
         )
 
-    def centred(self) -> tuple[PnPProblem, Tensor]:
-        """Move the objects' origins to the means of their points, without gradient.
+    def _placed_camera(self) -> PerspectiveCamera:
+        """With a smallest depth for each object."""
+        depth = self.camera.least_depth(mean_squared_size(self.x3d))
+        return self.camera.with_depth(depth)
 
-        Returns:
-            The problem, and the means (B, 3) in metres. A pose [t, R] of this problem is
-            [t + R mean, R] of the centred one.
+    def in_own_unit(self, centre: bool = True) -> tuple[PnPProblem, LocalFrame]:
+        """The same objects as the solver wants them; the frame has no gradient.
+
+        Args:
+            centre: whether their origins move to the means of their points, which decouples
+                rotation from translation.
         """
+        squared_size = mean_squared_size(self.x3d)
+        unit = length_unit(squared_size)
         mean = self.x3d.detach().sum(1) / max(self.num_points, 1)
-        moved = self.x3d - mean[:, None]
-        return PnPProblem(moved, self.x2d, self.w2d, self.camera, self.robust_cost), mean
+        frame = LocalFrame(mean if centre else torch.zeros_like(mean), unit)
+        points = (self.x3d - frame.origin[:, None]) * (1 / unit)[:, None, None]
+        camera = self.camera.with_depth(self.camera.least_depth(squared_size) / unit)
+        return PnPProblem(points, self.x2d, self.w2d, camera, self.robust_cost), frame
 
     @torch.no_grad()
     def centred_objects(self) -> CentredObjects:
         """Centre the objects and put harmless numbers in place of those that are not finite."""
-        planes = point_planes(self.x3d, self.x2d, self.w2d)
-        mean = planes[:3].sum(-1) / max(self.num_points, 1)
+        planes, count = point_planes(self.x3d, self.x2d, self.w2d), max(self.num_points, 1)
+        mean = planes[:3].sum(-1) / count
         planes[:3] -= mean[..., None]
         usable = self.camera.usable() & self.robust_cost.usable() & all_finite(planes, (0, 2))
         # Zeros where not usable, at three times torch.where's speed.
         planes.nan_to_num_(0, posinf=0, neginf=0).mul_(usable[:, None])
+        squared_size = planes[:3].square().sum((0, 2)) / count
+        frame = LocalFrame(mean.mT, length_unit(squared_size)).kept(usable)
+        planes[:3] *= (1 / frame.unit)[:, None]
         camera, robust_cost = (x.masked(usable) for x in (self.camera, self.robust_cost.detach()))
+        camera = camera.with_depth(camera.least_depth(squared_size) / frame.unit)
         points = OBJECT_ROWS.points(planes)
         rows = PackedProblem(points, camera.packed(OBJECT_ROWS), robust_cost.packed(OBJECT_ROWS))
-        return CentredObjects(rows, camera, robust_cost, usable, mean.mT)
+        return CentredObjects(rows, camera, robust_cost, usable, frame)
 
     def residuals(self, pose: Tensor) -> Tensor:
         """Weighted reprojection errors, not robust-scaled (EPro-PnP, arXiv 2203.13254, section 3).
@@ -213,7 +227,7 @@ class PnPProblem(TensorBatch):
         Raises:
             ValueError: if ``pose`` is of no pose type.
         """
-        pixels = self.camera.project(rotate(pose, self.x3d) + pose[..., None, :3])
+        pixels = self._placed_camera().project(rotate(pose, self.x3d) + pose[..., None, :3])
         return self.w2d * (pixels - self.x2d)
 
     @full_precision

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .backend import Backend, select_backend
 from .kernels import PackedProblem
-from .lm_result import LMResult, TwoResults, move_origin
+from .lm_result import LMResult, TwoResults
 from .lm_solver import LMSolver
 from .pose import finite_poses, pose_type
 from .problem import CentredObjects, PnPProblem
@@ -93,7 +93,7 @@ class RandomSampleSolver:
             return self(PnPProblem.cat([problem, problem]), pose_extra, generator)[:1]
         objects = problem.centred_objects()
         if pose_extra is not None:
-            pose_extra = move_origin(pose_extra.to(objects.mean.dtype), objects.mean)
+            pose_extra = objects.frame.enter(pose_extra.to(problem.x3d.dtype))
         return self.solve_centred(objects, pose_extra, generator).original
 
     @torch.no_grad()
@@ -112,7 +112,7 @@ class RandomSampleSolver:
         finalists = take(poses, least(cost, self.num_finalists)).transpose(0, 1)
         refine = replace(self.refine, compile=self.compile)
         packed = objects.pack(backend.layout)
-        return refine.solve_packed(packed, finalists, objects.usable, objects.mean)
+        return refine.solve_packed(packed, finalists, objects.usable, objects.frame)
 
     def _solve_subsets(
         self, rows: PackedProblem, backend: Backend, generator: torch.Generator | None

@@ -127,7 +127,7 @@ def guess(
     mean = problem.x3d.sum(-2) / count
     # Any closer, the object would reach behind the camera, where no step leads out.
     size = (problem.x3d - mean[..., None, :]).square().sum(0).sqrt().sum(-2) / count
-    nearest = size + problem.camera.z_min
+    nearest = size + problem.camera.z_min.squeeze(-2)
     depth = kind.guess_depth(problem.x3d, bearings)
     depth = torch.where(depth.isfinite(), depth, nearest).maximum(nearest)
     ray = bearings.sum(-2) / count

@@ -28,7 +28,7 @@ def test_projection_is_that_of_homogeneous_coordinates(dtype):
 
 
 def test_clamps_at_depth_and_bounds():
-    camera = PerspectiveCamera(SKEWED, BOUNDS)
+    camera = PerspectiveCamera(SKEWED, BOUNDS, z_min=0.1)
     points = torch.tensor([[[0.01, 0.02, -5.0], [50, -50, 1], [-50, 50, 1]]], dtype=torch.float64)
     expected = torch.tensor([[[640 + 100.6, 360 + 180], [1480, -200], [-200, 920]]])
     assert_close(camera.project(points), expected.double())
@@ -70,10 +70,43 @@ def test_clamped_coordinates_have_no_derivative():
     points = torch.tensor(
         [[[0.01, 0.02, -5], [50, 0.1, 1], [0.1, 50, 1], [0.1, 0.2, 0.1]]], dtype=torch.float64
     )
-    _, jacobian = PerspectiveCamera(SKEWED, BOUNDS).project_with_jacobian(points)
+    _, jacobian = PerspectiveCamera(SKEWED, BOUNDS, z_min=0.1).project_with_jacobian(points)
     assert not jacobian[0, [0, 3]].any()
     assert not jacobian[0, 1, 0].any() and jacobian[0, 1, 1].any()
     assert not jacobian[0, 2, 1].any() and jacobian[0, 2, 0].any()
+
+
+def test_points_of_no_object_are_projected_in_any_unit():
+    """Without a given least depth whatever is before the camera has its pixel."""
+    points = torch.rand(1, 7, 3, dtype=torch.float64) + torch.tensor([-0.5, -0.5, 2.0])
+    camera = PerspectiveCamera(SKEWED)
+    for factor in (1e-3, 1e3):
+        assert_close(camera.project(factor * points), camera.project(points))
+    behind = torch.tensor([[[1.0, 2.0, -5.0]]], dtype=torch.float64)
+    assert camera.project(behind).isfinite().all()
+    assert not camera.project_with_jacobian(behind)[1].any()
+
+
+def test_matrices_up_to_scale(make_camera):
+    points = torch.rand(3, 5, 3, dtype=torch.float64) + torch.tensor([-0.5, -0.5, 2.0])
+    plain = make_camera(SKEWED.repeat(3, 1, 1), BOUNDS.repeat(3, 1))
+    scales = torch.tensor([2.0, -0.5, 1.0], dtype=torch.float64)[:, None, None]
+    scaled = make_camera(SKEWED * scales, BOUNDS.repeat(3, 1))
+    assert_close(scaled.cam_mats, plain.cam_mats)
+    assert torch.equal(scaled.cam_mats[2], plain.cam_mats[2]) and scaled.usable().all()
+    assert_close(scaled.project(points), plain.project(points))
+
+
+@pytest.mark.parametrize("row", [(0.0, 0, 0), (1e-3, 0, 1), (0, -2, 1), (0, 0, float("nan"))])
+def test_what_is_no_matrix_of_a_pinhole_is_not_read_as_one(make_camera, row):
+    cam_mats = SKEWED.repeat(2, 1, 1)
+    cam_mats[0, 2] = torch.tensor(row)
+    camera = make_camera(cam_mats, BOUNDS.repeat(2, 1))
+    assert camera.usable().tolist() == [False, True]
+    # Its pixels are no numbers, where nothing clamps them.
+    points = torch.rand(2, 5, 3, dtype=torch.float64) + 1
+    pixels = make_camera(cam_mats).project(points)
+    assert not pixels[0].isfinite().any() and pixels[1].isfinite().all()
 
 
 def test_normalise_inverts_projection(make_camera):

@@ -32,7 +32,7 @@ def differentiable_cost_of(problem, poses, keep=None):
     keep = torch.ones(len(problem), dtype=torch.bool) if keep is None else keep
     with torch.no_grad():
         cost, rows = problem.cost(poses), problem.detach().pack(OBJECT_ROWS)
-    return differentiable_cost(cost, problem, rows, poses, keep, EAGER)
+    return differentiable_cost(cost, problem, rows, torch.ones(len(problem)), poses, keep, EAGER)
 
 
 @pytest.mark.parametrize("kind", COSTS.values(), ids=COSTS)

@@ -41,7 +41,9 @@ def test_batch_is_padded_with_zeros():
 
 
 def test_records_are_packed_field_by_field():
-    camera = PerspectiveCamera(torch.randn(9, 3, 3), torch.rand(9, 4), z_min=0.5)
+    cam_mats = torch.randn(9, 3, 3)
+    cam_mats[:, 2] = torch.tensor([0.0, 0, 1])
+    camera = PerspectiveCamera(cam_mats, torch.rand(9, 4), z_min=0.5)
     packed = camera.packed(Layout(lanes=4))
     assert packed.cam_mats.shape == (3, 3, 3, 1, 4) and packed.bounds.shape == (4, 3, 1, 4)
     assert packed.z_min == 0.5

@@ -33,9 +33,9 @@ def test_golden_centred_trajectory(golden_dof, golden_problem, num_iter):
     assert_close(result.pose, golden[f"lm{num_iter}_centred_pose"], **CLOSE)
     assert_close(result.cost, golden[f"lm{num_iter}_centred_cost"], **CLOSE)
     # The reference covariance is that of the pose of the centred object.
-    centred, mean = problem.centred()
-    moved = golden["pose_init"].clone()
-    moved[:, :3] += rotate(moved, mean[:, None])[:, 0]
+    centred, frame = problem.in_own_unit()
+    assert (frame.unit == 1).all()
+    moved = frame.enter(golden["pose_init"])
     covariance = LMSolver(num_iter, centre=False)(centred, moved).covariance
     assert_close(covariance, golden[f"lm{num_iter}_centred_cov"], **CLOSE)
 

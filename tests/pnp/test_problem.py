@@ -3,7 +3,7 @@ import torch
 from torch.testing import assert_close
 
 from epropnp_det.pnp import CauchyCost, HuberCost, PerspectiveCamera, PnPProblem
-from epropnp_det.pnp.pose import pose_type, rotate, rotation_matrix
+from epropnp_det.pnp.pose import pose_type, rotation_matrix
 
 EXACT = {"rtol": 1e-8, "atol": 1e-9}
 
@@ -146,14 +146,17 @@ def test_weights_default_to_one(make_problem):
     assert torch.equal(replaced(problem, w2d=None).cost(pose), stated.cost(pose))
 
 
-def test_centred_problem_has_the_same_cost(make_problem, dof):
+@pytest.mark.parametrize("factor", [1, 1000])
+@pytest.mark.parametrize("centre", [True, False])
+def test_problem_in_its_own_unit_has_the_same_cost(make_problem, dof, centre, factor):
     problem, pose = make_problem(dof=dof)
-    problem = replaced(problem, x3d=problem.x3d + 5)
-    centred, mean = problem.centred()
-    moved = pose.clone()
-    moved[:, :3] += rotate(pose, mean[:, None])[:, 0]
-    assert_close(centred.x3d.mean(1), torch.zeros_like(mean))
-    assert_close(centred.cost(moved), problem.cost(pose))
+    problem = replaced(problem, x3d=factor * (problem.x3d + 5))
+    pose = torch.cat((factor * pose[:, :3], pose[:, 3:]), dim=1)
+    own, frame = problem.in_own_unit(centre)
+    assert (frame.unit == 1).all() == (factor == 1)
+    if centre:
+        assert_close(own.x3d.mean(1), torch.zeros_like(frame.origin))
+    assert_close(own.cost(frame.enter(pose)), problem.cost(pose))
 
 
 def test_unusable_objects_can_be_masked(degenerate):
