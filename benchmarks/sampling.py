@@ -7,6 +7,11 @@ w2d together) and that of the default sampler with 16,384 samples.
 
     python benchmarks/sampling.py
 
+With ``--ambiguous`` the objects are those of ``ambiguous.py``, without their true poses, and the
+reference has 65,536 samples around all modes that a longer search finds. Of the modes that hold
+more than 5% there the table gives the share that gets less than 1% of the weight, and of those of
+objects with several the share whose mass is right to a factor of 1.25.
+
 With ``--golden DIR`` the cases with one mode are the objects of ``public_pnp_{4,6}dof.npz`` there,
 and their evidence is that of the file; else random ones, and the evidence is the mean of eight
 runs of the default sampler with 16,384 samples, as it is for the other cases.
@@ -22,6 +27,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from ambiguous import ambiguous_cases
 from problems import ProblemSettings, make_problem
 from terminaltables import GithubFlavoredMarkdownTable
 from torch import Tensor
@@ -30,17 +36,20 @@ from tqdm import tqdm
 from epropnp_det.pnp import (
     EProPnP,
     HuberCost,
+    LMSolver,
     PerspectiveCamera,
     PnPProblem,
     Posterior,
     RandomSampleSolver,
     monte_carlo_pose_loss,
 )
+from epropnp_det.pnp.pose import rotation_matrix
 from epropnp_det.pnp.samplers import SAMPLERS
 
 SAMPLES = (128, 512)
 REFERENCE_SAMPLES = 16384
 REFERENCE_RUNS = 8
+AMBIGUOUS_SAMPLES = 65536
 
 WEAK = 0.3
 """Factor of the weights of the case that has little information, and so heavy tails."""
@@ -170,16 +179,84 @@ def measure(
     ]
 
 
+def shares(posterior: Posterior, modes: Tensor) -> Tensor:
+    """Weight (B, M) of the samples that are turned nearest to each of some modes (B, M, P)."""
+    nearness = torch.einsum(
+        "kbij,bmij->kbm", rotation_matrix(posterior.samples), rotation_matrix(modes)
+    )
+    nearest, weight = nearness.argmax(-1), posterior.log_weights.softmax(0)
+    each = [(weight * (nearest == m)).sum(0) for m in range(modes.shape[1])]
+    return torch.stack(each, dim=1)
+
+
+def ambiguous_reference(problem: PnPProblem, dof: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Log-evidence (B,), modes (B, M, P) and their masses (B, M)."""
+    search = RandomSampleSolver(
+        dof, num_proposals=128, num_solved=32, num_finalists=8, refine=LMSolver(20)
+    )
+    layer = EProPnP(dof, AMBIGUOUS_SAMPLES, solver=search)
+    parts = []
+    for first in range(0, len(problem), 10):
+        posterior = layer(
+            problem[first : first + 10], generator=torch.Generator().manual_seed(10**6)
+        )
+        modes = posterior.modes.pose
+        parts.append((posterior.log_evidence, modes, shares(posterior, modes)))
+    return tuple(torch.cat(part) for part in zip(*parts, strict=True))
+
+
+def measure_ambiguous(
+    problem: PnPProblem, dof: int, sampler: str, num_samples: int, seeds: int, known: tuple
+) -> list[str]:
+    """Cells of a row, after the case, the sampler and K."""
+    evidence, modes, mass = known
+    big = mass > 0.05
+    several = big & (big.sum(1, keepdim=True) > 1)
+    layer = EProPnP(dof, num_samples, sampler=sampler)
+    errors, sizes, lost, right = [], [], [], []
+    for seed in range(seeds):
+        posterior = layer(problem, generator=torch.Generator().manual_seed(seed))
+        found = shares(posterior, modes)
+        errors.append(posterior.log_evidence - evidence)
+        sizes.append(posterior.effective_sample_size / num_samples)
+        lost.append(found[big] < 0.01)
+        right.append((found / mass)[several].log().abs() < math.log(1.25))
+    error, size, lost, right = map(torch.stack, (errors, sizes, lost, right))
+    return [
+        f"{error.square().mean().sqrt():.3f}",
+        f"{error.mean():+.3f}",
+        f"{100 * size.mean():.0f}",
+        f"{100 * lost.double().mean():.1f}",
+        f"{100 * right.double().mean():.0f}",
+    ]
+
+
+def ambiguous_table(seeds: int) -> list[list[str]]:
+    """Rows for each case and sampler, behind their header."""
+    rows = [["case", "sampler", "K", "RMSE", "bias", "ESS %", "modes lost %", "masses right %"]]
+    for name, (problem, pose) in tqdm(ambiguous_cases().items(), unit="case"):
+        dof = 4 if pose.shape[-1] == 4 else 6
+        known = ambiguous_reference(problem, dof)
+        for sampler in SAMPLERS:
+            cells = measure_ambiguous(problem, dof, sampler, SAMPLES[0], seeds, known)
+            rows.append([name, sampler, str(SAMPLES[0]), *cells])
+    return rows
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", type=int, default=100, help="runs of each row (default 100)")
     parser.add_argument("--golden", type=Path, help="folder of public_pnp_{4,6}dof.npz")
+    parser.add_argument("--ambiguous", action="store_true", help="objects with several modes")
     args = parser.parse_args(arguments)
     if args.seeds < 1:
         parser.error(f"--seeds must be at least 1, got {args.seeds}.")
 
+    if args.ambiguous:
+        print(GithubFlavoredMarkdownTable(ambiguous_table(args.seeds)).table)
+        return
     cases = make_cases(args.golden)
     settings = list(product(SAMPLERS, SAMPLES))
     rows = []

@@ -6,6 +6,7 @@ from .layer import EProPnP
 from .lm_result import LMResult
 from .lm_solver import LMSolver, gauss_newton_step
 from .loss import monte_carlo_pose_loss
+from .modes import Modes
 from .monte_carlo import Posterior
 from .opencv_camera import OpenCVCamera
 from .problem import PnPProblem
@@ -17,6 +18,7 @@ __all__ = [
     "HuberCost",
     "LMResult",
     "LMSolver",
+    "Modes",
     "OpenCVCamera",
     "PerspectiveCamera",
     "PnPProblem",

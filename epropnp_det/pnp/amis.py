@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .modes import Modes
 from .monte_carlo import Cost, Draws, Rounds, Samples, importance_sampling
 from .proposals import AngularCentralGaussian, MultivariateT, VonMisesUniform
 
@@ -14,8 +15,7 @@ from .proposals import AngularCentralGaussian, MultivariateT, VonMisesUniform
 @torch.no_grad()
 def amis(
     cost: Cost,
-    mode: Tensor,
-    covariance: Tensor,
+    modes: Modes,
     num_samples: int,
     num_rounds: int,
     generator: torch.Generator | None = None,
@@ -24,12 +24,12 @@ def amis(
 
     Args:
         cost: of the poses of B objects.
-        mode: (B, P), metres and radians or unit quaternions.
-        covariance: (B, dof, dof) at the mode.
+        modes: of the objects; only the best one counts.
         num_samples: K, over all rounds.
         num_rounds: rounds; K must be a multiple.
         generator: source of random numbers, on the objects' device.
     """
+    mode, covariance = modes.pose[:, 0], modes.covariance[:, 0]
     rotation = VonMisesUniform if mode.shape[-1] == 4 else AngularCentralGaussian
     proposal = IndependentProposal(
         MultivariateT.from_mode(mode[:, :3], covariance[:, :3, :3]),
@@ -65,7 +65,7 @@ class IndependentProposal:
         return (self.translation.log_prob(translation) + self.rotation.log_prob(rotation)).mT
 
     def adapted(
-        self, draws: Draws, log_target: Tensor, log_prob: Tensor, log_density: Tensor
+        self, draws: Draws, log_target: Tensor, log_prob: Tensor, log_density: Tensor, noise: int
     ) -> IndependentProposal:
         pose, weights = draws.pose.permute(2, 0, 1), (log_target - log_density).softmax(1).mT
         return IndependentProposal(

@@ -11,12 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import joint_t, lm_result, many_poses, monte_carlo, subsets, trust_region
+from . import joint_t, lm_result, look_alikes, many_poses, monte_carlo, subsets, trust_region
 from .camera import PerspectiveCamera
 from .compile_errors import UntriedCompiler, cause_and_mend, prepare_to_compile
 from .kernels import CostGradient
 from .layout import Layout
 from .lm_result import TwoResults
+from .modes import Modes
 from .monte_carlo import Rounds
 from .newer_torch import OLDEST_COMPILER, can_compile
 from .trust_region import State
@@ -31,7 +32,7 @@ class Backend:
         points_per_block: how many points times poses to work on at a time, so that what is
             computed on the way stays in the cache; None for all at once.
         cost_of_poses: see ``many_poses``, as the next; then comes the loop of ``trust_region``, and
-            those of ``lm_result``, ``subsets``, ``joint_t`` and ``monte_carlo``.
+            those of ``lm_result``, ``subsets``, ``look_alikes``, ``joint_t`` and ``monte_carlo``.
     """
 
     layout: Layout
@@ -41,6 +42,8 @@ class Backend:
     minimise: Callable[..., State]
     best_result: Callable[..., TwoResults]
     guess: Callable[..., tuple[Tensor, Tensor]]
+    finalists: Callable[..., Tensor]
+    with_mirror_image: Callable[..., Modes]
     first_round: Callable[..., Rounds]
     next_round: Callable[..., Rounds]
 
@@ -51,6 +54,8 @@ LOOPS = (
     trust_region.minimise,
     lm_result.best_result,
     subsets.guess,
+    look_alikes.finalists,
+    look_alikes.with_mirror_image,
     joint_t.first_round,
     monte_carlo.next_round,
 )

@@ -1,4 +1,4 @@
-"""The default sampler: translation and rotation drawn together, from quasi-random points."""
+"""The default sampler: a multivariate t around each mode, from quasi-random points."""
 
 from __future__ import annotations
 
@@ -7,73 +7,70 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from .mixture import FirstMixture, MixtureProposal
+from .modes import Modes
 from .monte_carlo import Cost, Rounds, Samples, importance_sampling, log_count, next_round
 from .sobol import scrambled_sobol
-from .t_proposals import DF, DefensiveProposal, FirstProposal, Frame, TProposal
+from .t_proposals import DF, DefensiveProposal, Frame, TProposal
 
-DEFENSIVE_SHARE = 1 / 8
-"""Share of the samples that look for what the covariance at the mode does not tell."""
+DEFENSIVE_SHARE = 1 / 10
+"""Share of the samples that look for what modes and covariances do not tell."""
 
 
 def first_round(
-    mode: Tensor,
-    covariance: Tensor,
+    modes: Modes,
     standard: Tensor,
     defensive: Tensor | None = None,
     rotations: Tensor | None = None,
 ) -> Rounds:
-    """The round that knows nothing but the mode and the covariance.
+    """The round that knows nothing but the modes and their covariances.
 
     Args:
-        mode: as for ``joint_t``.
-        covariance: as for ``joint_t``.
+        modes: of B objects.
         standard: draws (B, dof, K) of a standard t.
         defensive: others (B, dof, 2 L) for the defensive samples; None for no such samples.
         rotations: numbers (B, dof - 3, L), uniform in [0, 1), for half of them.
     """
-    frame = Frame.at(mode, covariance)
-    local = TProposal.first(frame)
+    frames = Frame.at(modes.pose.flatten(0, 1), modes.covariance.flatten(0, 1))
+    local = MixtureProposal.of(TProposal.first(frames), modes.mass, standard.shape[2])
     if defensive is None:
         return Rounds.first(local, standard)
     shares = [log_count(part) for part in (standard, defensive)]
     total = torch.logaddexp(*shares)
-    proposal = FirstProposal(
-        local, DefensiveProposal.of(frame), shares[0] - total, shares[1] - total
-    )
+    best = Frame.at(modes.pose[:, 0], modes.covariance[:, 0])
+    proposal = FirstMixture(local, DefensiveProposal.of(best), shares[0] - total, shares[1] - total)
     return Rounds.first(proposal, (standard, defensive, rotations))
 
 
 @torch.no_grad()
 def joint_t(
     cost: Cost,
-    mode: Tensor,
-    covariance: Tensor,
+    modes: Modes,
     num_samples: int,
     num_rounds: int,
     generator: torch.Generator | None = None,
     first_round: Callable[..., Rounds] = first_round,
     next_round: Callable[..., Rounds] = next_round,
 ) -> Samples:
-    """Draw poses from a multivariate t over translation and rotation, adapted in rounds.
+    """Draw poses from a multivariate t around each mode, adapted in rounds.
 
-    An eighth of the samples is defensive: half of them have uniform rotation, half lie around the
-    mode with the object turned by pi, where an object that looks alike from both sides has its
-    second mode. They bound the weights, and the t takes no notice of what they explain.
+    A tenth of the samples is defensive: half of them have uniform rotation, half lie around the
+    best mode with the object turned by pi, where an object that looks alike from both sides has
+    another one. They bound the weights, and the rest takes no notice of what they explain.
 
     Args:
         cost: of the poses of B objects; best with the objects' origins at the means of their
             points, where translation and rotation are nearly independent.
-        mode: (B, P), metres and radians or unit quaternions.
-        covariance: (B, dof, dof) at the mode.
+        modes: of the objects.
         num_samples: K, over all rounds.
         num_rounds: rounds of the t, at most K.
         generator: source of random numbers, on the objects' device.
         first_round: what the function of this name, the default, has been compiled to.
         next_round: the same for that of ``monte_carlo``.
     """
-    batch, dof, _ = covariance.shape
+    batch, _, dof, _ = modes.covariance.shape
     uniforms = scrambled_sobol(
-        num_samples, dof + DF // 2, batch, generator, mode.dtype, mode.device
+        num_samples, dof + DF // 2, batch, generator, modes.pose.dtype, modes.device
     )
     # A chi-square of even degrees is twice the logarithm of a product of uniform numbers, negated.
     chi_square = -2 * uniforms[:, dof:].prod(1, keepdim=True).log()
@@ -84,5 +81,5 @@ def joint_t(
     first, *others = local.tensor_split(num_rounds, dim=2)
     rotations = uniforms[:, 3:dof, pairs : 2 * pairs]
     noise = (first, defensive, rotations) if pairs else (first,)
-    rounds = first_round(mode, covariance, *noise)
+    rounds = first_round(modes, *noise)
     return importance_sampling(cost, rounds, others, next_round)

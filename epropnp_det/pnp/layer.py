@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 from .backend import Backend, select_backend
 from .differentiable_cost import differentiable_cost
-from .kernels import PackedProblem
 from .lm_result import LMResult
+from .look_alikes import mirrored
 from .monte_carlo import Posterior
 from .pose import finite_poses, keep_poses, pose_type
-from .problem import PnPProblem
+from .problem import CentredObjects, PnPProblem
 from .random_sample import RandomSampleSolver
 from .samplers import SAMPLERS, select_sampler
 from .tensor_batch import all_finite, check_shape, full_precision
@@ -101,7 +101,7 @@ class EProPnP(nn.Module):
         centred, result = self.solver.solve_centred(objects, pose_gt, generator)
         backend = select_backend(self.compile, problem.camera)
         poses, cost, log_proposal, sound = self._sample(
-            objects.rows, centred, pose_gt, num_samples, backend, generator
+            objects, centred, pose_gt, num_samples, backend, generator
         )
         sound = sound & valid
         cost = differentiable_cost(
@@ -115,19 +115,20 @@ class EProPnP(nn.Module):
             log_weights=-cost[:num_samples] - log_proposal + 3 * frame.unit.log(),
             cost_gt=None if pose_gt is None else cost[-1],
             valid=sound,
+            modes=result.modes,
         )
 
     @torch.no_grad()
     def _sample(
         self,
-        rows: PackedProblem,
+        objects: CentredObjects,
         result: LMResult,
         pose_gt: Tensor | None,
         num_samples: int,
         backend: Backend,
         generator: torch.Generator | None,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Samples, then the ground truth if there is one, of centred objects in rows.
+        """Samples, then the ground truth if there is one, of centred objects.
 
         Returns:
             Poses (K + 1, B, P), their costs (K + 1, B), the samples' log proposal density (K, B),
@@ -136,10 +137,13 @@ class EProPnP(nn.Module):
 
         def evaluate(poses: Tensor) -> Tensor:
             by_object = poses.permute(1, 2, 0).contiguous()
-            return backend.cost_of_poses(rows, by_object, backend.points_per_block).mT
+            return backend.cost_of_poses(objects.rows, by_object, backend.points_per_block).mT
 
+        image = mirrored(result.pose, objects.normal)
+        at_best, at_image = evaluate(torch.stack((result.pose, image)))
+        places = backend.with_mirror_image(result.modes, image, at_best - at_image)
         poses, cost, log_proposal = select_sampler(self.sampler, backend)(
-            evaluate, result.pose, result.covariance, num_samples, self.num_iter, generator
+            evaluate, places, num_samples, self.num_iter, generator
         )
         if pose_gt is not None:
             by_object = (poses.permute(1, 2, 0), pose_gt[..., None])

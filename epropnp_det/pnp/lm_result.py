@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .local_frame import LocalFrame
+from .modes import Modes, laplace_mass, rank_ends
 from .pose import finite_poses
 from .tensor_batch import TensorBatch, all_finite, diagonal
 from .trust_region import RIDGE, State
@@ -17,9 +18,6 @@ MIN_INFORMATION = 1e-8
 """A parameter with less (for a car a deviation above 10 km) is not determined by the points. Far
 less than the ridge: early in training weights are small, and the loss must still see such objects.
 """
-
-TIE = 1.0001
-"""Factor between costs that are as good as equal."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +32,7 @@ class LMResult(TensorBatch):
             quaternion, which turn by 2 d radians (6 DoF).
         valid: (B,) bool: the object's numbers are finite and its points determine the pose.
         num_accepted: (B,) int: steps that were accepted.
+        modes: this and the other optima that were found.
 
     Example:
         >>> result = LMSolver()(problem, pose)  # those of the example of PnPProblem
@@ -46,6 +45,7 @@ class LMResult(TensorBatch):
     covariance: Tensor
     valid: Tensor
     num_accepted: Tensor
+    modes: Modes
 
 
 class TwoResults(NamedTuple):
@@ -61,7 +61,7 @@ class TwoResults(NamedTuple):
 
 
 def best_result(state: State, copies: int, usable: Tensor, frame: LocalFrame) -> TwoResults:
-    """The end with the least cost of each object, its covariance and whether it means anything.
+    """The end with the least cost of each object, the other modes, and whether they mean anything.
 
     Objects whose numbers overflowed are given up.
 
@@ -71,23 +71,33 @@ def best_result(state: State, copies: int, usable: Tensor, frame: LocalFrame) ->
         usable: (B,) bool: the objects that are meant.
         frame: where the solver has the origins, and its units of length.
     """
-    cost = state.model.cost.reshape(copies, -1)
-    # Where several come to the same optimum rounding must not choose: q or -q, for example.
-    first = (cost <= TIE * cost.amin(0)).byte().argmax(0)
-    objects = torch.arange(len(usable), device=cost.device)
-    state = state.objects(first[: len(usable)] * cost.shape[1] + objects)
+    batch, lanes = len(usable), state.radius.numel() // copies
+    objects = torch.arange(batch, device=usable.device)
+    ends = torch.arange(copies, device=usable.device) * lanes + objects[:, None]
+    state = state.objects(ends.flatten())
+    pose, finite = finite_poses(state.pose)
     hessian = state.model.matrix()
+    order, distinct = rank_ends(
+        *(part.unflatten(0, (batch, copies)) for part in (pose, state.model.cost, hessian))
+    )
+    order = (copies * objects[:, None] + order).flatten()
+    pose, cost, hessian = pose[order], state.model.cost[order], hessian[order]
     ridge = RIDGE * torch.eye(hessian.shape[-1], dtype=hessian.dtype, device=hessian.device)
     covariance = torch.linalg.inv_ex(hessian + ridge).inverse
-    result = _finite_result(
-        LMResult(
-            state.pose,
-            state.model.cost,
-            covariance,
-            usable & _determines_pose(hessian),
-            state.num_accepted.clamp(min=0),
-        )
+    sound = finite[order] & cost.isfinite() & all_finite(covariance.flatten(1))
+    sound = sound & _determines_pose(hessian)
+    pose, cost, covariance, sound = (
+        part.unflatten(0, (batch, copies)) for part in (pose, cost, covariance, sound)
     )
+    found = sound & distinct & usable[:, None]
+    valid = found[:, 0]
+    identity = torch.eye(hessian.shape[-1], dtype=pose.dtype, device=pose.device)
+    best = torch.where(valid[:, None, None], covariance[:, 0], identity)
+    covariance = torch.cat((best[:, None], covariance[:, 1:]), dim=1)
+    mass = laplace_mass(cost, covariance, found)
+    modes = Modes(pose, covariance, mass).kept(mass > 0)
+    accepted = state.num_accepted[order].unflatten(0, (batch, copies))[:, 0].clamp(min=0)
+    result = LMResult(pose[:, 0], cost[:, 0], best, valid, accepted, modes)
     return TwoResults(result, _left(result, frame.kept(usable)))
 
 
@@ -106,19 +116,13 @@ def _determines_pose(hessian: Tensor) -> Tensor:
 
 
 def _left(result: LMResult, frame: LocalFrame) -> LMResult:
-    """Pose and covariance as the user wants them."""
-    pose = frame.leave(result.pose)
-    covariance = frame.leave_covariance(pose, result.covariance)
-    return _finite_result(
-        LMResult(pose, result.cost, covariance, result.valid, result.num_accepted)
-    )
-
-
-def _finite_result(result: LMResult) -> LMResult:
-    """Give up objects whose numbers overflowed."""
-    pose, finite = finite_poses(result.pose)
-    finite = finite & result.cost.isfinite() & all_finite(result.covariance.flatten(1))
-    valid = result.valid & finite
-    identity = torch.eye(result.covariance.shape[-1], dtype=pose.dtype, device=pose.device)
-    covariance = torch.where(valid[:, None, None], result.covariance, identity)
-    return LMResult(pose, result.cost, covariance, valid, result.num_accepted)
+    """Poses and covariances as the user wants them; what overflows is given up."""
+    modes = result.modes.leave(frame)
+    (pose, finite), covariance = finite_poses(modes.pose), modes.covariance
+    finite = finite & all_finite(covariance.flatten(2))
+    valid = result.valid & finite[:, 0]
+    identity = torch.eye(covariance.shape[-1], dtype=pose.dtype, device=pose.device)
+    best = torch.where(valid[:, None, None], covariance[:, 0], identity)
+    covariance = torch.cat((best[:, None], covariance[:, 1:]), dim=1)
+    modes = Modes(pose, covariance, modes.mass).kept(finite & modes.found)
+    return LMResult(pose[:, 0], result.cost, best, valid, result.num_accepted, modes)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from .modes import Modes
 from .tensor_batch import TensorBatch
 
 Cost = Callable[[Tensor], Tensor]
@@ -31,6 +32,8 @@ class Posterior(TensorBatch):
         log_weights: (K, B), -cost - log proposal, not normalised; differentiable through the cost.
         cost_gt: (B,), cost of the given ground truth, differentiable; None without one.
         valid: (B,) bool. Of other objects only the finiteness of the numbers can be relied on.
+        modes: the optima that the search found, of which ``mode`` is the best; None where it was
+            not the layer that searched.
 
     Example:
         >>> mode, true = torch.tensor([[0.0, 0, 10, 0]]), torch.tensor([True])
@@ -49,6 +52,7 @@ class Posterior(TensorBatch):
     log_weights: Tensor = field(metadata={"batch_dim": 1})
     cost_gt: Tensor | None
     valid: Tensor
+    modes: Modes | None = None
 
     @property
     def log_evidence(self) -> Tensor:
@@ -106,7 +110,7 @@ class Proposal(Protocol):
         """Log density (B, K)."""
 
     def adapted(
-        self, draws: Draws, log_target: Tensor, log_prob: Tensor, log_density: Tensor
+        self, draws: Draws, log_target: Tensor, log_prob: Tensor, log_density: Tensor, noise: Any
     ) -> Proposal:
         """The proposal of the next round.
 
@@ -115,6 +119,7 @@ class Proposal(Protocol):
             log_target: (B, K), their log density under the posterior, up to a constant.
             log_prob: (B, K), under this proposal.
             log_density: (B, K), and under the mixture of all rounds so far, up to a constant.
+            noise: what the next proposal will draw from.
         """
 
 
@@ -155,7 +160,8 @@ def next_round(rounds: Rounds, cost: Tensor, noise: Any) -> Rounds:
         noise: what to draw the others from.
     """
     proposals, log_counts, draws, log_prob, log_density, _ = rounds
-    proposal = proposals[-1].adapted(draws, -cost - draws.log_measure, log_prob, log_density)
+    log_target = -cost - draws.log_measure
+    proposal = proposals[-1].adapted(draws, log_target, log_prob, log_density, noise)
     new = proposal.sample(noise)
     pairs = zip(proposals, log_counts, strict=True)
     of_new = torch.stack([earlier.log_prob(new) + count for earlier, count in pairs])

@@ -86,8 +86,12 @@ class YawPose:
             Rotation part of the poses (..., B, 1), and the log of the measure of rotations by that
             of d, (..., B).
         """
-        half = 0.5 * rotation
-        return mode[..., 3:] + 2 * half.atan(), -torch.log1p(half[..., 0].square())
+        return mode[..., 3:] + 2 * (0.5 * rotation).atan(), YawPose.chart_measure(rotation)
+
+    @staticmethod
+    def chart_measure(rotation: Tensor) -> Tensor:
+        """Log of the measure of rotations by that of d (..., 1): (...)."""
+        return -torch.log1p((0.5 * rotation[..., 0]).square())
 
     @staticmethod
     def chart_inverse(mode: Tensor, rotation: Tensor) -> Tensor:
@@ -186,6 +190,11 @@ class QuaternionPose:
         quaternion = mode[:, 3:] + step
         squared = quaternion.square().sum(-1, keepdim=True)  # 1 + |d|^2
         return quaternion / squared.sqrt(), math.log(2) - 2 * squared[..., 0].log()
+
+    @staticmethod
+    def chart_measure(rotation: Tensor) -> Tensor:
+        """Log of the measure of quaternions by that of d (..., 3): (...)."""
+        return math.log(2) - 2 * torch.log1p(rotation.square().sum(-1))
 
     @staticmethod
     def chart_inverse(mode: Tensor, rotation: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from .cost import CauchyCost, RobustCost
 from .kernels import PackedProblem, QuadraticModel, point_planes
 from .layout import OBJECT_ROWS, Layout
 from .local_frame import LocalFrame, length_unit, mean_squared_size
+from .planes import normals
 from .pose import PoseType, pose_type_of, rotate
 from .tensor_batch import TensorBatch, all_finite, check_shape, full_precision
 
@@ -31,6 +32,7 @@ class CentredObjects(NamedTuple):
         robust_cost: of the same objects.
         usable: (B,) bool: the objects whose numbers were all finite.
         frame: where their origins are for the solver, and its units of length.
+        normal: (B, 3) in which direction their points spread least.
     """
 
     rows: PackedProblem
@@ -38,6 +40,7 @@ class CentredObjects(NamedTuple):
     robust_cost: RobustCost
     usable: Tensor
     frame: LocalFrame
+    normal: Tensor
 
     def pack(self, layout: Layout) -> PackedProblem:
         """The same objects in another layout."""
@@ -213,7 +216,8 @@ class PnPProblem(TensorBatch):
         camera = camera.with_depth(camera.least_depth(squared_size) / frame.unit)
         points = OBJECT_ROWS.points(planes)
         rows = PackedProblem(points, camera.packed(OBJECT_ROWS), robust_cost.packed(OBJECT_ROWS))
-        return CentredObjects(rows, camera, robust_cost, usable, frame)
+        normal = normals(planes[:3], planes[5:].mean(0))
+        return CentredObjects(rows, camera, robust_cost, usable, frame, normal)
 
     def residuals(self, pose: Tensor) -> Tensor:
         """Weighted reprojection errors, not robust-scaled (EPro-PnP, arXiv 2203.13254, section 3).

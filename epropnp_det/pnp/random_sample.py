@@ -11,6 +11,7 @@ from .backend import Backend, select_backend
 from .kernels import PackedProblem
 from .lm_result import LMResult, TwoResults
 from .lm_solver import LMSolver
+from .look_alikes import look_alikes
 from .pose import finite_poses, pose_type
 from .problem import CentredObjects, PnPProblem
 from .sobol import scrambled_sobol
@@ -35,8 +36,9 @@ class RandomSampleSolver:
         num_points: points per subset, drawn by their mean weight.
         num_solved: subsets to go on with, those whose guess fits best.
         num_iter: Levenberg-Marquardt iterations on each of them.
-        num_finalists: solutions to go on with, those that fit all points best; None for 2, or 4
-            of 6 degrees of freedom, since rotations have more local optima than a yaw.
+        num_finalists: solutions to go on with, which is how many modes can be found: those that
+            fit all points best with different rotations. With several, the mirror image of the
+            best one and half turns of the object compete too.
         refine: solver on all points, from each of them. The objects are centred anyway.
         compile: compile the inner loops at first use, which takes some minutes, once; those of
             ``refine`` too.
@@ -56,14 +58,12 @@ class RandomSampleSolver:
     num_points: int = 16
     num_solved: int = 16
     num_iter: int = 5
-    num_finalists: int | None = None
+    num_finalists: int = 4
     refine: LMSolver = field(default_factory=LMSolver)
     compile: bool = False
 
     def __post_init__(self) -> None:
         pose_type(self.dof)
-        if self.num_finalists is None:
-            object.__setattr__(self, "num_finalists", 2 if self.dof == 4 else 4)
         for name in ("num_proposals", "num_points", "num_solved", "num_finalists"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}.")
@@ -108,8 +108,17 @@ class RandomSampleSolver:
         poses = self._solve_subsets(objects.rows, backend, generator)
         if pose_extra is not None:
             poses = torch.cat((poses, finite_poses(pose_extra)[0][:, None]), dim=1)
-        cost = backend.cost_of_poses(objects.rows, poses.mT.contiguous(), backend.points_per_block)
-        finalists = take(poses, least(cost, self.num_finalists)).transpose(0, 1)
+
+        def evaluate(poses: Tensor) -> Tensor:
+            by_object = poses.mT.contiguous()
+            return backend.cost_of_poses(objects.rows, by_object, backend.points_per_block)
+
+        cost = evaluate(poses)
+        if self.num_finalists > 1:
+            others = look_alikes(take(poses, least(cost, 1))[:, 0], objects.normal)
+            poses = torch.cat((poses, others), dim=1)
+            cost = torch.cat((cost, evaluate(others)), dim=1)
+        finalists = backend.finalists(poses, cost, self.num_finalists).transpose(0, 1)
         refine = replace(self.refine, compile=self.compile)
         packed = objects.pack(backend.layout)
         return refine.solve_packed(packed, finalists, objects.usable, objects.frame)

@@ -11,7 +11,7 @@ from .joint_t import joint_t
 from .monte_carlo import Samples
 
 SAMPLERS = {"joint_t": joint_t, "amis": amis}
-"""Functions (cost, mode, covariance, num_samples, num_rounds, generator) -> ``Samples``."""
+"""Functions (cost, modes, num_samples, num_rounds, generator) -> ``Samples``."""
 
 
 def select_sampler(name: str, backend: Backend) -> Callable[..., Samples]:

@@ -15,6 +15,9 @@ from .proposals import log_det, scale_factor
 DF = 6
 """Degrees of freedom of the t: even, so that a chi-square is the log of a product of uniforms."""
 
+SCALE_PRIOR = 64
+"""Samples by degree of freedom on which the first scale of a proposal rests as it learns."""
+
 WIDENING = 2.0
 """Scale of the translation where the rotation is uniform, by that at the mode."""
 
@@ -63,6 +66,14 @@ class Frame(NamedTuple):
         translation = self.mode[:, :3, None] + z[:, :3]
         pose = torch.cat((translation, rotation.permute(1, 2, 0)), dim=1)
         return Draws(pose, y, log_measure.mT + self.log_volume)
+
+    def seen(self, pose: Tensor) -> Draws:
+        """Poses (B, P, K) from wherever, with their coordinates here."""
+        d = self.kind.chart_inverse(self.mode, pose[:, 3:].permute(2, 0, 1))
+        d = d.clamp(-MAX_CHART, MAX_CHART).nan_to_num(MAX_CHART)
+        z = torch.cat((pose[:, :3] - self.mode[:, :3, None], d.permute(1, 2, 0)), dim=1)
+        log_measure = self.kind.chart_measure(d).mT + self.log_volume
+        return Draws(pose, torch.bmm(self.inverse, z), log_measure)
 
 
 class TProposal(NamedTuple):
@@ -114,17 +125,19 @@ class TProposal(NamedTuple):
         proposal's (Cappe et al., Adaptive importance sampling in general mixture classes, 2008),
         times the precision that a t gives it, which bounds the influence of outliers. The
         moments are blended with the first proposal's as if that rested on as many samples as a
-        mean and a covariance have numbers.
+        mean has numbers, and on far more for the covariance: the samples that a proposal has learnt
+        from get too small a weight by it, and with many numbers to learn the evidence would fall.
         """
         y, dof = draws.coordinates, draws.coordinates.shape[1]
         weights = (log_target + log_prob).sub(log_density, alpha=2).softmax(1)
         effective = 1 / weights.square().sum(1)[:, None, None]
-        trust = effective / (effective + dof * (dof + 3) / 2)
+        of_loc, of_scale = (effective / (effective + n * dof) for n in (1, SCALE_PRIOR))
         pull = (weights * (DF + dof) / (DF + self._squared(y)))[:, None]
-        loc = torch.bmm(y, pull.mT) * (trust / pull.sum(2, keepdim=True))
+        loc = torch.bmm(y, pull.mT) * (of_loc / pull.sum(2, keepdim=True))
         offset = y - loc
         moments = torch.bmm(offset * pull, offset.mT)
-        return TProposal.of(self.frame, loc, torch.lerp(_identity_like(moments), moments, trust))
+        scale = torch.lerp(_identity_like(moments), moments, of_scale)
+        return TProposal.of(self.frame, loc, scale)
 
     def _squared(self, y: Tensor) -> Tensor:
         """Squared distance (B, K) from the location, in units of the scale."""
@@ -191,36 +204,6 @@ class DefensiveProposal(NamedTuple):
         turned = _t_log_prob(squared, y.shape[1], _log_peak(y.shape[1])) + log_volume
         share = math.log(2 * self.turns.shape[1])
         return torch.logaddexp(anywhere, turned.logsumexp(1) - share)
-
-
-class FirstProposal(NamedTuple):
-    """What the first round draws from: a t, and the defensive samples.
-
-    Attributes:
-        local: the t, which alone learns from the samples.
-        defensive: the rest.
-        log_local: (), log of the share of the samples that are the t's.
-        log_defensive: (), and of those that are not.
-    """
-
-    local: TProposal
-    defensive: DefensiveProposal
-    log_local: Tensor
-    log_defensive: Tensor
-
-    def sample(self, noise: tuple[Tensor, Tensor, Tensor]) -> Draws:
-        """From what the t draws from, and the two tensors for the rest."""
-        standard, *others = noise
-        return self.local.sample(standard).and_then(self.defensive.sample(*others))
-
-    def log_prob(self, draws: Draws) -> Tensor:
-        local = self.local.log_prob(draws) + self.log_local
-        return torch.logaddexp(local, self.defensive.log_prob(draws) + self.log_defensive)
-
-    def adapted(
-        self, draws: Draws, log_target: Tensor, log_prob: Tensor, log_density: Tensor
-    ) -> TProposal:
-        return self.local.adapted(draws, log_target, self.local.log_prob(draws), log_density)
 
 
 def _half_turns(mode: Tensor) -> Tensor:

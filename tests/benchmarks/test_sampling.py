@@ -1,5 +1,6 @@
 import math
 
+import ambiguous
 import pytest
 import sampling
 import torch
@@ -21,6 +22,28 @@ def test_prints_a_row_a_setting(
         assert sampler in sampling.SAMPLERS and int(num_samples) in sampling.SAMPLES
         assert float(rmse) >= abs(float(bias)) - 1e-3
         assert 0 < float(size) <= 100 and -1 <= float(cosine) <= 1
+
+
+def test_ambiguous_objects(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "AMBIGUOUS_SAMPLES", 1024)
+    monkeypatch.setattr(ambiguous, "NUM_OBJECTS", 3)
+    sampling.main(["--seeds", "1", "--ambiguous"])
+    lines = capsys.readouterr().out.splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines][2:]
+    assert len(rows) == 2 * len(ambiguous.ambiguous_cases())
+    for _, sampler, *_, size, lost, _ in rows:
+        assert sampler in sampling.SAMPLERS and 0 < float(size) <= 100 and 0 <= float(lost) <= 100
+    of_square = {row[1]: row for row in rows if row[0].startswith("flat square, 20")}
+    assert float(of_square["joint_t"][-2]) <= float(of_square["amis"][-2])
+
+
+def test_turned_objects_cost_the_same() -> None:
+    for count in (2, 4):
+        problem, pose = ambiguous.yaws(count)
+        turned = pose + torch.tensor([0, 0, 0, 2 * math.pi / count], dtype=torch.float64)
+        torch.testing.assert_close(problem.cost(turned), problem.cost(pose))
 
 
 def test_half_a_turn_costs_nothing() -> None:

@@ -34,7 +34,7 @@ def test_adapts_to_the_weights():
     log_density = dist.log_prob(draws)
     log_target = -0.5 * (draws.pose[:, :3] / 0.5).square().sum(1)
     log_target = log_target + 8 * draws.pose[:, 3].square()  # near the identity
-    adapted = dist.adapted(draws, log_target, log_density, log_density)
+    adapted = dist.adapted(draws, log_target, log_density, log_density, 1)
     assert_close(adapted.translation.loc, torch.zeros(2, 3, dtype=F64), rtol=0, atol=0.1)
     scale = adapted.rotation.scale_tril @ adapted.rotation.scale_tril.mT
     assert (scale[:, 0, 0] > 3 * scale[:, 1, 1]).all()

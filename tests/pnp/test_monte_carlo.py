@@ -8,6 +8,7 @@ import torch
 from torch.testing import assert_close
 
 from epropnp_det.pnp import EProPnP, HuberCost, LMSolver, PerspectiveCamera, PnPProblem, Posterior
+from epropnp_det.pnp.modes import Modes
 from epropnp_det.pnp.pose import pose_type_of
 from epropnp_det.pnp.samplers import SAMPLERS
 
@@ -51,9 +52,8 @@ def normal(request) -> ChartNormal:
 
 def posterior_of(sampler, cost, mode, covariance, num_samples, num_rounds=4, seed=0) -> Posterior:
     rng = torch.Generator().manual_seed(seed)
-    pose, cost, log_density = SAMPLERS[sampler](
-        cost, mode, covariance, num_samples, num_rounds, rng
-    )
+    modes = Modes.single(mode, covariance)
+    pose, cost, log_density = SAMPLERS[sampler](cost, modes, num_samples, num_rounds, rng)
     assert pose.shape == (num_samples, *mode.shape)
     valid = torch.ones(len(mode), dtype=torch.bool)
     return Posterior(mode, covariance, pose, -cost - log_density, None, valid)
@@ -121,7 +121,8 @@ def test_no_mode_or_covariance_breaks_it(normal, sampler, dtype):
         def cost(pose):
             return (pose - mode).square().sum(-1)
 
-        return SAMPLERS[sampler](cost, modes, covariance, 32, 4, torch.Generator().manual_seed(0))
+        rng = torch.Generator().manual_seed(0)
+        return SAMPLERS[sampler](cost, Modes.single(modes, covariance), 32, 4, rng)
 
     result = run(modes, covariance)
     assert all(tensor.isfinite().all() and tensor.dtype == dtype for tensor in result)

@@ -63,7 +63,7 @@ def test_elimination_keeps_the_best(make_problem, dof):
     best = whole(lying).cost
     search = RandomSampleSolver(dof, refine=LMSolver(6))
     assert (search(lying).cost < 1.01 * best).double().mean() > 0.9
-    single = RandomSampleSolver(dof, num_proposals=1, refine=LMSolver(6))
+    single = RandomSampleSolver(dof, num_proposals=1, num_finalists=1, refine=LMSolver(6))
     assert (single(lying).cost < 1.01 * best).double().mean() < 0.9
 
 
