@@ -76,7 +76,9 @@ def joint_t(
     chi_square = -2 * uniforms[:, dof:].prod(1, keepdim=True).log()
     standard = (2 * uniforms[:, :dof] - 1).erfinv() * (2 * DF / chi_square).sqrt()
 
-    pairs = min(int(DEFENSIVE_SHARE / 2 * num_samples), (num_samples - num_rounds) // 2)
+    pairs = int(DEFENSIVE_SHARE / 2 * num_samples)
+    # One would be a case of its own for a compiler.
+    pairs = min(2 if pairs == 1 else pairs, (num_samples - num_rounds) // 2)
     defensive, local = standard.split((2 * pairs, num_samples - 2 * pairs), dim=2)
     first, *others = local.tensor_split(num_rounds, dim=2)
     rotations = uniforms[:, 3:dof, pairs : 2 * pairs]

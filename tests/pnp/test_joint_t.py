@@ -108,7 +108,8 @@ def test_adapts_to_what_the_samples_teach(mode, covariance):
         )
     assert_close(adapted.loc[..., 0], torch.full((3, dof), centre, dtype=F64), rtol=0, atol=0.06)
     spread = adapted.factor.diagonal(dim1=1, dim2=2)
-    assert (spread > 0.55).all() and (spread < 0.7).all()  # a t is narrower than its normal
+    # A t is narrower than its normal; and the first scale still counts.
+    assert (spread > 0.55).all() and (spread < 0.77).all()
 
 
 def test_outliers_have_bounded_influence(mode, covariance):
