@@ -227,7 +227,7 @@ def measure_ambiguous(
         f"{error.mean():+.3f}",
         f"{100 * size.mean():.0f}",
         f"{100 * lost.double().mean():.1f}",
-        f"{100 * right.double().mean():.0f}",
+        f"{100 * right.double().mean():.0f}" if several.any() else "",
     ]
 
 

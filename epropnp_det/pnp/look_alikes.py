@@ -56,8 +56,9 @@ def look_alikes(pose: Tensor, normal: Tensor) -> Tensor:
     """
     image = mirrored(pose, normal)
     if pose_type_of(pose) is YawPose:
-        half_turn = pose.new_tensor([0, 0, 0, torch.pi])
-        return torch.stack((image, pose + half_turn, image + half_turn), dim=1)
+        both = torch.stack((pose, image), dim=1)
+        turned = torch.cat((both[..., :3], both[..., 3:] + torch.pi), dim=2)
+        return torch.cat((image[:, None], turned), dim=1)
     axes = torch.eye(3, dtype=pose.dtype, device=pose.device)
     turned = _product(pose[:, None, 3:], _pure(axes)[None])
     turned = torch.cat((pose[:, None, :3].expand(-1, 3, -1), turned), dim=2)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from .local_frame import LocalFrame
 from .pose import pose_type_of
+from .proposals import log_det, scale_factor
 from .tensor_batch import TensorBatch
 
 SAME = 4.0
@@ -114,7 +115,8 @@ def taken(values: Tensor, index: Tensor) -> Tensor:
 
 def laplace_mass(cost: Tensor, covariance: Tensor, found: Tensor) -> Tensor:
     """Shares (B, M) of modes with costs (B, M) and covariances (B, M, dof, dof)."""
-    log_volume = 0.5 * torch.linalg.slogdet(covariance).logabsdet
+    factor = scale_factor(covariance.flatten(0, 1))
+    log_volume = log_det(factor).unflatten(0, cost.shape)
     log_mass = torch.where(found, log_volume - cost, -torch.inf)
     # The first is always one.
     best = torch.where(log_mass[:, :1].isfinite(), log_mass[:, :1], 0.0)
