@@ -34,6 +34,7 @@ train_dataloader = dict(
             _base_.load_masks,
             _base_.jitter,
             crop,
+            dict(type="ResolveSymmetry"),
             dict(type="RenderObjectCoords", cells=map_size),
             _base_.pack,
         ],

@@ -64,7 +64,7 @@ RUN_BY = {
         "--raise-cameras": "tools/demo.py::--raise-cameras",
     },
     "tools/create_synthetic_bop.py": dict.fromkeys(
-        ("", "--out", "--scenes", "--images-per-scene"), OBJECT_POSE
+        ("", "--out", "--scenes", "--images-per-scene", "--upright"), OBJECT_POSE
     ),
     "tools/create_data.py": {
         **dict.fromkeys(

@@ -19,7 +19,7 @@ def test_the_commands_of_the_page(run_script, repo_root, tmp_path):
         return done.stderr.splitlines()[-1] if status else done.stdout
 
     size = ("--scenes", "1", "--images-per-scene", "2", "--image-size", "160x120")
-    run("create_synthetic_bop", "--out", "data", *size, "--workers", "1")
+    run("create_synthetic_bop", "--out", "data", *size, "--upright", "--workers", "1")
     config = str(repo_root / CONFIG)
     less = ("train_cfg.max_epochs=1", "train_cfg.val_interval=2", "train_dataloader.batch_size=4")
     said = run("train", config, "--work-dir", "work", "--cfg-options", *less)

@@ -37,7 +37,7 @@ README = """\
 # Synthetic data
 
 Everything in this folder is simulated: eight bodies built of simple shapes, among clutter on a
-table or floating before a wall, rendered by computer and written in the format of the BOP
+{scenery}, rendered by computer and written in the format of the BOP
 benchmark. It holds no measurement of the real world, and nothing of any BOP dataset but the camera
 matrix of LineMOD. Results on it say nothing about results on LineMOD.
 
@@ -77,7 +77,7 @@ def generate(settings: Settings, out_dir: str | Path, workers: int = 1) -> bool:
     manifest = _manifest(settings)
     if is_begun(root, manifest) and (root / TARGETS).exists():
         return False
-    begin(root, manifest, _readme())
+    begin(root, manifest, _readme(settings))
     for path, content in model_files(object_models()):
         write(root / path, content)
     write(root / "camera.json", json.dumps(camera_file(settings.camera)).encode())
@@ -100,9 +100,12 @@ def _manifest(settings: Settings) -> dict:
     return {key: value for key, value in content.items() if (key, value) != ("upright", False)}
 
 
-def _readme() -> str:
+def _readme(settings: Settings) -> str:
     models = ", ".join(f"{model.number} {model.name}" for model in object_models())
-    return README.format(models=models, farthest=FARTHEST * DEPTH_SCALE / 1000, targets=TARGETS)
+    scenery = "table, all upright" if settings.upright else "table or floating before a wall"
+    return README.format(
+        scenery=scenery, models=models, farthest=FARTHEST * DEPTH_SCALE / 1000, targets=TARGETS
+    )
 
 
 def _is_done(root: Path, image: Image) -> bool:

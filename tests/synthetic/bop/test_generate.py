@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from importlib import import_module
 
 import cv2
@@ -139,9 +140,14 @@ def test_complete_dataset_is_left_alone(bop_root, bop_settings):
     assert contents(bop_root) == before
 
 
-def test_folder_of_other_settings_is_refused(bop_root, bop_settings):
+@pytest.mark.parametrize("other", [{"seed": 6}, {"upright": True}])
+def test_folder_of_other_settings_is_refused(bop_root, bop_settings, other):
     with pytest.raises(UserError, match="other settings"):
-        generate(Settings(1, 1, 2, seed=6, image_size=(160, 120)), bop_root)
+        generate(replace(bop_settings, **other), bop_root)
+
+
+def test_folders_from_before_objects_could_stand_stay_complete(bop_root):
+    assert "upright" not in json.loads((bop_root / "synthetic.json").read_text())
 
 
 def test_folder_says_that_it_is_synthetic(bop_root):
