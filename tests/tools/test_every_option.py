@@ -188,6 +188,7 @@ AT_ONCE = [
     ("pose", "--seed={lucky,0.5,nan,}", "--seed: invalid int value: '@'"),
     ("pose", "--image-size={400,x,-4x-4,}", "--image-size: '@' is not of the form 640x480"),
     ("pose", "--clean=2", FLAG),
+    ("pose", "--upright=2", FLAG),
     # Pictures and videos
     ("browse", "info_file=absent.pkl", f"the info file {ABSENT}"),
     ("browse", "info_file=folder", f"the info file {FOLDER}"),
