@@ -119,9 +119,8 @@ def laplace_mass(cost: Tensor, covariance: Tensor, found: Tensor) -> Tensor:
     log_volume = log_det(factor).unflatten(0, cost.shape)
     log_mass = torch.where(found, log_volume - cost, -torch.inf)
     # The first is always one.
-    best = torch.where(log_mass[:, :1].isfinite(), log_mass[:, :1], 0.0)
-    log_mass = torch.cat((best, log_mass[:, 1:].nan_to_num(-torch.inf, neginf=-torch.inf)), dim=1)
-    share = log_mass.softmax(1)
+    best = torch.where(found[:, :1], log_mass[:, :1], 0.0)
+    share = torch.cat((best, log_mass[:, 1:]), dim=1).softmax(1)
     share = torch.where(share < LEAST_MASS, 0.0, share)
     share = torch.cat((share[:, :1].clamp(min=LEAST_MASS), share[:, 1:]), dim=1)
     return share / share.sum(1, keepdim=True)

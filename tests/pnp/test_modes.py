@@ -14,6 +14,7 @@ from epropnp_det.pnp import (
     PnPProblem,
     RandomSampleSolver,
 )
+from epropnp_det.pnp.amis import amis
 from epropnp_det.pnp.modes import Modes, laplace_mass, rank_ends
 from epropnp_det.pnp.pose import QuaternionPose, YawPose, rotate
 
@@ -165,8 +166,15 @@ def test_no_mode_is_lost_by_the_sampler(kind):
 
 def test_published_sampler_knows_the_best_mode_alone():
     problem, _ = flat_squares(batch=3)
-    posterior = EProPnP(6, 128, sampler="amis")(problem, generator=torch.Generator().manual_seed(0))
-    assert posterior.modes.found[:, 1].all()
+    modes = RandomSampleSolver(6)(problem, generator=torch.Generator().manual_seed(0)).modes
+    assert modes.found[:, 1].all()
+    alone = Modes.single(modes.pose[:, 0], modes.covariance[:, 0])
+    drawn = [
+        amis(problem.cost, each, 128, 4, torch.Generator().manual_seed(0))
+        for each in (modes, alone)
+    ]
+    for samples, expected in zip(*drawn, strict=True):
+        assert torch.equal(samples, expected)
 
 
 def test_a_batch_equals_its_objects(dof):
