@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -19,7 +19,7 @@ from .layout import Layout
 from .lm_result import TwoResults
 from .modes import Modes
 from .monte_carlo import Rounds
-from .newer_torch import OLDEST_COMPILER, can_compile
+from .newer_torch import OLDEST_COMPILER, can_compile, is_exporting
 from .trust_region import State
 
 
@@ -61,6 +61,8 @@ LOOPS = (
 )
 
 EAGER = Backend(Layout(), 2**17, **{loop.__name__: loop for loop in LOOPS})
+# A graph for any number of objects cannot have a number of blocks.
+EXPORTED = replace(EAGER, points_per_block=None)
 
 
 def select_backend(compile: bool, camera: PerspectiveCamera) -> Backend:
@@ -68,6 +70,8 @@ def select_backend(compile: bool, camera: PerspectiveCamera) -> Backend:
 
     The cost behind a lens takes the compiler minutes, so that only pinholes are compiled for.
     """
+    if is_exporting():
+        return EXPORTED
     pinhole = type(camera).distort is PerspectiveCamera.distort
     return _compiled_backend() if compile and pinhole else EAGER
 

@@ -75,7 +75,7 @@ class PerspectiveCamera(TensorBatch):
         check_shape("cam_mats", self.cam_mats, ("B", 3, 3))
         object.__setattr__(self, "cam_mats", _normalised(self.cam_mats))
         if self.bounds is not None:
-            check_shape("bounds", self.bounds, (len(self.cam_mats), 4))
+            check_shape("bounds", self.bounds, (self.cam_mats.shape[0], 4))
             if self.bounds.device != self.cam_mats.device:
                 raise ValueError(
                     f"bounds is on {self.bounds.device} but cam_mats on "
@@ -83,7 +83,7 @@ class PerspectiveCamera(TensorBatch):
                 )
             object.__setattr__(self, "bounds", self.bounds.to(self.cam_mats.dtype))
         if isinstance(self.z_min, Tensor):
-            check_shape("z_min", self.z_min, (len(self.cam_mats),))
+            check_shape("z_min", self.z_min, (self.cam_mats.shape[0],))
 
     @classmethod
     def of_image(

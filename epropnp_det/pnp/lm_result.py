@@ -71,7 +71,7 @@ def best_result(state: State, copies: int, usable: Tensor, frame: LocalFrame) ->
         usable: (B,) bool: the objects that are meant.
         frame: where the solver has the origins, and its units of length.
     """
-    batch, lanes = len(usable), state.radius.numel() // copies
+    batch, lanes = usable.shape[0], state.radius.numel() // copies
     objects = torch.arange(batch, device=usable.device)
     ends = torch.arange(copies, device=usable.device) * lanes + objects[:, None]
     state = state.objects(ends.flatten())

@@ -62,7 +62,7 @@ class LocalFrame(NamedTuple):
         the rotation."""
         size = covariance.shape[-1]
         axes = torch.eye(size, dtype=pose.dtype, device=pose.device)
-        transport = axes.repeat(len(pose), 1, 1)
+        transport = axes.repeat(pose.shape[0], 1, 1)
         rotated = rotate(pose, -self.origin[:, None])[:, 0]
         for i in range(3):
             columns = pose_type_of(pose).rotation_gradient(list(axes[i, :3]), rotated.unbind(-1))

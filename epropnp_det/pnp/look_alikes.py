@@ -81,7 +81,7 @@ def finalists(poses: Tensor, cost: Tensor, count: int) -> Tensor:
     size = poses.shape[1]
     poses = take(poses, least(cost, size))
     number = torch.arange(size, device=cost.device, dtype=cost.dtype)
-    used = alike = (number < 0).expand(len(poses), -1)
+    used = alike = (number < 0).expand(poses.shape[0], -1)
     chosen = []
     for _ in range(min(count, size)):
         # In ascending order of the cost, those that are alike last.

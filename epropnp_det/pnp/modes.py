@@ -110,7 +110,7 @@ def rank_ends(pose: Tensor, cost: Tensor, hessian: Tensor) -> tuple[Tensor, Tens
 
 def taken(values: Tensor, index: Tensor) -> Tensor:
     """One of F values (B, F, ...) each: (B, ...)."""
-    return values[torch.arange(len(values), device=values.device), index]
+    return values[torch.arange(values.shape[0], device=values.device), index]
 
 
 def laplace_mass(cost: Tensor, covariance: Tensor, found: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,11 +16,24 @@ from .look_alikes import look_alikes
 from .pose import finite_poses, pose_type
 from .problem import CentredObjects, PnPProblem
 from .sobol import scrambled_sobol
-from .subsets import draw_points, gather, least, take
+from .subsets import SubsetNoise, draw_points, gather, least, take
 from .tensor_batch import check_shape, full_precision
 
 GUESS_POINTS = 8
 """Points of a subset that make and judge the guess, spread evenly over it."""
+
+
+class SearchNoise(NamedTuple):
+    """Random numbers of a search. What one object gets does not depend on its neighbours: they are
+    the same for all.
+
+    Attributes:
+        subsets: for their points.
+        rotations: in [0, 1), for the rotations to begin with, (dof - 3, num_proposals).
+    """
+
+    subsets: SubsetNoise
+    rotations: Tensor
 
 
 @dataclass(frozen=True)
@@ -105,7 +119,8 @@ class RandomSampleSolver:
     ) -> TwoResults:
         """As a call, of centred objects and poses of theirs. Autocast has to be off."""
         backend = select_backend(self.compile, objects.camera)
-        poses = self._solve_subsets(objects.rows, backend, generator)
+        noise = self.noise(generator, objects.rows.points.dtype, objects.rows.points.device)
+        poses = self._solve_subsets(objects.rows, backend, noise)
         if pose_extra is not None:
             poses = torch.cat((poses, finite_poses(pose_extra)[0][:, None]), dim=1)
 
@@ -123,25 +138,31 @@ class RandomSampleSolver:
         packed = objects.pack(backend.layout)
         return refine.solve_packed(packed, finalists, objects.usable, objects.frame)
 
-    def _solve_subsets(
-        self, rows: PackedProblem, backend: Backend, generator: torch.Generator | None
-    ) -> Tensor:
+    def noise(
+        self,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> SearchNoise:
+        """Draw the random numbers of a search, from a generator on the device."""
+        like = (generator, dtype, device)
+        subsets = SubsetNoise.draw(self.num_points, self.num_proposals, *like)
+        (rotations,) = scrambled_sobol(self.num_proposals, self.dof - 3, 1, *like)
+        return SearchNoise(subsets, rotations)
+
+    def _solve_subsets(self, rows: PackedProblem, backend: Backend, noise: SearchNoise) -> Tensor:
         """Poses (B, S, P) of the best subsets."""
-        points, poses = self._guess(rows, backend, generator)
+        points, poses = self._guess(rows, backend, noise)
         subsets = gather(rows, points).in_all_lanes()
         solver = LMSolver(self.num_iter, compile=self.compile)
         return solver.minimise(subsets, poses).pose
 
     def _guess(
-        self, rows: PackedProblem, backend: Backend, generator: torch.Generator | None
+        self, rows: PackedProblem, backend: Backend, noise: SearchNoise
     ) -> tuple[Tensor, Tensor]:
         """The subsets that are worth solving, (B, n, S), and poses (B, S, P) to begin with."""
         weight = rows.w2d.mean(0).squeeze(-1)
-        subsets = draw_points(weight, self.num_proposals, self.num_points, generator)
+        subsets = draw_points(weight, noise.subsets)
         few = gather(rows, subsets.spread(GUESS_POINTS))
-        # The same rotations for all objects: what one gets does not depend on its neighbours.
-        (uniform,) = scrambled_sobol(
-            self.num_proposals, self.dof - 3, 1, generator, weight.dtype, weight.device
-        )
-        best, pose = backend.guess(pose_type(self.dof), few, uniform, self.num_solved)
+        best, pose = backend.guess(pose_type(self.dof), few, noise.rotations, self.num_solved)
         return subsets.chosen(best), pose

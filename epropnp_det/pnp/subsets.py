@@ -29,52 +29,71 @@ class Subsets(NamedTuple):
     def spread(self, count: int) -> Tensor:
         """About that many points of each subset, from all its parts: indices (B, ~count, S)."""
         places = self.places[:: max(len(self.places) // count, 1)]
-        every = places.flatten().expand(len(self.points), -1)
+        every = places.flatten().expand(self.points.shape[0], -1)
         return self._looked_up(every).unflatten(1, places.shape)
 
     def chosen(self, index: Tensor) -> Tensor:
         """All points of some subsets: of (B, K) of them, indices (B, n, K)."""
         of_all = index[:, None].expand(-1, len(self.places), -1)
-        places = self.places.expand(len(index), -1, -1).gather(2, of_all)
+        places = self.places.expand(index.shape[0], -1, -1).gather(2, of_all)
         return self._looked_up(places.flatten(1)).unflatten(1, places.shape[1:])
 
     def _looked_up(self, places: Tensor) -> Tensor:
         return self.points.gather(1, places)  # five times index_select's speed
 
 
-def draw_points(
-    weight: Tensor, num_subsets: int, num_points: int, generator: torch.Generator | None = None
-) -> Subsets:
+class SubsetNoise(NamedTuple):
+    """Random numbers by which points are drawn, the same for all objects.
+
+    Attributes:
+        offset: () in [0, 1).
+        order: (n, S), of n points a permutation of the S subsets each.
+    """
+
+    offset: Tensor
+    order: Tensor
+
+    @classmethod
+    def draw(
+        cls,
+        num_points: int,
+        num_subsets: int,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> SubsetNoise:
+        """For n points of each of S subsets, from a generator on the device."""
+        like = {"generator": generator, "dtype": dtype, "device": device}
+        offset = torch.rand((), **like)
+        return cls(offset, torch.rand(num_points, num_subsets, **like).argsort(-1))
+
+
+def draw_points(weight: Tensor, noise: SubsetNoise) -> Subsets:
     """Choose the points of each subset by their weight.
 
-    The chances of a point to be drawn add up to num_points over an object. Along their running sum
-    every subset takes one point from each unit interval, so that no heavy point can fill a subset;
-    and of num_subsets equal parts of an interval each goes to one subset, so that all subsets
-    together are spread evenly (a Latin hypercube sample).
+    The chances of a point to be drawn add up to n over an object. Along their running sum every
+    subset takes one point from each unit interval, so that no heavy point can fill a subset; and of
+    S equal parts of an interval each goes to one subset, so that all subsets together are spread
+    evenly (a Latin hypercube sample).
 
     Args:
         weight: (B, N), not negative.
-        num_subsets: S, subsets of an object.
-        num_points: n, points of a subset; all N if there are no more.
-        generator: source of random numbers, on the weights' device.
+        noise: for n points of each of S subsets, of which all N are taken if there are no more.
     """
-    batch, count = weight.shape
-    like = {"dtype": weight.dtype, "device": weight.device}
+    (batch, count), (num_points, num_subsets) = weight.shape, noise.order.shape
     if count <= num_points:
         everything = torch.arange(count, device=weight.device)
         return Subsets(everything.expand(batch, -1), everything[:, None].expand(-1, num_subsets))
     # A little for all, so that there are enough points to draw whatever the weights are.
     weight = weight + 1e-3 * weight.mean(-1, keepdim=True) + torch.finfo(weight.dtype).tiny
     parts = num_points * num_subsets
-    offset = torch.rand((), generator=generator, **like)  # of no object alone
-    edges = inclusion(weight, num_points).cumsum(-1) * num_subsets - offset
+    edges = inclusion(weight, num_points).cumsum(-1) * num_subsets - noise.offset
     # The point at a place is the number of edges before it; behind the last edge there is none.
     behind = edges[:, :-1].ceil().clamp(0, parts).nan_to_num(nan=float(parts)).long()
     edges_at = torch.zeros(batch, parts + 1, dtype=torch.long, device=weight.device)
     points = edges_at.scatter_add_(1, behind, torch.ones_like(behind)).cumsum(-1)
-    order = torch.rand(num_points, num_subsets, generator=generator, **like).argsort(-1)
     first = num_subsets * torch.arange(num_points, device=weight.device)
-    return Subsets(points, first[:, None] + order)
+    return Subsets(points, first[:, None] + noise.order)
 
 
 def inclusion(weight: Tensor, count: int) -> Tensor:
@@ -101,10 +120,13 @@ def gather(problem: PackedProblem, points: Tensor) -> PackedProblem:
         problem: B objects in rows.
         points: indices (B, n, S).
     """
-    index = points.flatten(1).expand(len(problem.points), -1, -1)
-    # Not a view of what is gathered: compilers treat views as a case of their own.
-    chosen = problem.points.new_empty(len(problem.points), *points.shape)
-    torch.gather(problem.points.squeeze(-1), 2, index, out=chosen.flatten(2))
+    index = points.flatten(1).expand(problem.points.shape[0], -1, -1)
+    planes = problem.points.squeeze(-1)
+    if newer_torch.is_exporting():
+        chosen = torch.gather(planes, 2, index).unflatten(2, points.shape[1:])
+    else:  # not a view of what is gathered: compilers treat views as a case of their own
+        chosen = planes.new_empty(planes.shape[0], *points.shape)
+        torch.gather(planes, 2, index, out=chosen.flatten(2))
     return problem._replace(points=chosen)
 
 
@@ -132,7 +154,7 @@ def guess(
     depth = torch.where(depth.isfinite(), depth, nearest).maximum(nearest)
     ray = bearings.sum(-2) / count
     centre = torch.cat((ray * depth, depth[None])).movedim(0, -1)
-    rotation = kind.uniform_rotation(uniform.mT).expand(len(centre), -1, -1)
+    rotation = kind.uniform_rotation(uniform.mT).expand(centre.shape[0], -1, -1)
     pose = torch.cat((centre, rotation), dim=-1)
     offset = rotate(pose, mean.movedim(0, -1)[..., None, :])[..., 0, :]
     pose = torch.cat((centre - offset, rotation), dim=-1)

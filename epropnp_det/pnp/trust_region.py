@@ -73,12 +73,12 @@ def minimise(
         min_decrease: share of the predicted decrease that a step must achieve.
     """
     state = start(kind, pose, radius)
-    if not newer_torch.is_compiling():
+    if not newer_torch.is_traced():
         for _ in range(num_iter + 1):
             state = iterate(kind, problem, state, min_decrease)
         return state
 
-    # A single trial is compiled, for any number of them.
+    # A graph holds a single trial, for any number of them.
     def go_on(count: Tensor, state: State) -> tuple[Tensor, State]:
         return count + 1, iterate(kind, problem, state, min_decrease)
 

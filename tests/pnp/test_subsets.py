@@ -5,14 +5,14 @@ from torch.testing import assert_close
 from epropnp_det.pnp import PnPProblem, kernels, newer_torch
 from epropnp_det.pnp.layout import OBJECT_ROWS
 from epropnp_det.pnp.pose import pose_type
-from epropnp_det.pnp.subsets import draw_points, gather, guess, inclusion, least, take
+from epropnp_det.pnp.subsets import SubsetNoise, draw_points, gather, guess, inclusion, least, take
 
 WEIGHTS = torch.tensor([[1.0] * 10, [100.0, 30, *[1.0] * 8], [0.0] * 5 + [1.0] * 5]).double()
 
 
 def all_points(weight, num_subsets, num_points):
     """Indices (B, n, S) of the points of all subsets."""
-    subsets = draw_points(weight, num_subsets, num_points)
+    subsets = draw_points(weight, SubsetNoise.draw(num_points, num_subsets, dtype=weight.dtype))
     return subsets.chosen(torch.arange(num_subsets).expand(len(weight), -1))
 
 
@@ -61,7 +61,7 @@ def test_indices_are_in_range_for_any_weight(dtype, value):
 
 @pytest.mark.parametrize(("count", "step"), [(4, 1), (3, 1), (2, 2), (1, 4), (9, 1)])
 def test_some_of_the_points_and_of_the_subsets(count, step):
-    subsets = draw_points(WEIGHTS, 6, 4)
+    subsets = draw_points(WEIGHTS, SubsetNoise.draw(4, 6, dtype=WEIGHTS.dtype))
     points = subsets.chosen(torch.arange(6).expand(3, -1))
     assert torch.equal(subsets.spread(count), points[:, ::step])
     index = torch.tensor([[0, 5], [3, 3], [4, 1]])
