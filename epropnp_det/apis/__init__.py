@@ -1,7 +1,7 @@
 """Inference on images, folders, videos and info files of nuScenes and KITTI, and on known objects
 in boxes of images and of data sets in BOP's format."""
 
-from ..datasets.camera_matrix import check_camera_matrix, read_camera_matrix
+from ..camera_matrix import check_camera_matrix, read_camera_matrix
 from .det3d_inferencer import EProPnPDet3DInferencer
 from .object_pose_inferencer import ObjectPoseInferencer
 from .object_predictions import OBJECT_POSES_SCHEMA

@@ -11,13 +11,13 @@ import mmcv
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from ..camera_matrix import check_camera_matrix, read_camera_matrix
 from ..datasets import KittiMonoDataset, NuScenesMonoDataset
-from ..datasets.camera_matrix import check_camera_matrix, read_camera_matrix
-from ..datasets.image_depth import check_image_depth
 from ..datasets.image_headers import shown_size
 from ..datasets.info_file import read_info_file
 from ..datasets.levelling import LevelView, tilted_camera, turn_image
 from ..errors import UserError
+from ..image_depth import check_image_depth
 from .listed_cameras import ListedCamera, listed_cameras
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})

@@ -15,8 +15,8 @@ from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from ..errors import UserError
+from ..image_depth import check_image_depth
 from ..whole_file import whole_file
-from .image_depth import check_image_depth
 from .kitti_calibration import read_calibration
 from .kitti_labels import CLASSES, DONT_CARE, counted, read_labels, sentences_on, unknown_of
 from .kitti_text import numbered_words

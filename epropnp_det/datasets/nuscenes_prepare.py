@@ -14,11 +14,11 @@ from tqdm import tqdm
 
 from ..devkits import devkit_of_folder, splits_of
 from ..errors import UserError
+from ..image_depth import check_image_depth
 from ..whole_file import whole_file
 from ..workers import uninterrupted_workers
 from .annotation_checks import AnnotationReport, check_annotations
 from .garbage import no_garbage_collection
-from .image_depth import check_image_depth
 from .image_headers import ends_with
 from .nuscenes_info import cameras_of, frame_info, sensors_of
 from .nuscenes_tables import complete_tables, load_tables

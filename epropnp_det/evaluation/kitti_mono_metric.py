@@ -19,7 +19,7 @@ from ..datasets.info_file import read_info_file
 from ..datasets.kitti_calibration import camera_offset
 from ..datasets.kitti_labels import DONT_CARE
 from ..errors import UserError
-from ..models.task_modules.rotated_nms import footprints
+from ..rotated_nms import footprints
 from .score_names import ScoreNames
 
 # Not an attribute of its package, where the name is that of Python's own eval.

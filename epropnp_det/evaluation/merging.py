@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..models.task_modules import rotated_bev_nms
+from ..rotated_nms import rotated_bev_nms
 from .geometry import GlobalBoxes
 
 

@@ -10,7 +10,7 @@ from PIL import Image, UnidentifiedImageError
 from scipy.spatial.transform import Rotation
 
 from ...errors import UserError
-from ..image_depth import check_image_depth
+from ...image_depth import check_image_depth
 from ..image_headers import shown_size
 from .bop_json import read_json, taken
 from .format import Scene

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from ...camera_matrix import check_camera_matrix
 from ...errors import UserError
-from ..camera_matrix import check_camera_matrix
 from ..levelling import NOTICEABLE_TILT, tilt
 from .findings import Finding, Kind, listed
 from .listing import ListedImage, Listing

@@ -12,8 +12,8 @@ from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from ...errors import UserError
+from ...image_depth import channel_type, check_image_depth
 from ...workers import uninterrupted_workers
-from ..image_depth import channel_type, check_image_depth
 from ..image_headers import ends_with, shown_size
 from .findings import Finding, Kind, listed
 from .listing import ListedImage

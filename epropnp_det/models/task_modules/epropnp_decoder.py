@@ -11,8 +11,9 @@ from mmdet3d.structures import CameraInstance3DBoxes
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from epropnp_det.rotated_nms import rotated_bev_nms
+
 from ..batch import Views
-from .rotated_nms import rotated_bev_nms
 
 
 class ObjectDetections(NamedTuple):

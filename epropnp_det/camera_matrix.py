@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import UserError
+from .errors import UserError
 
 FOCAL_RANGE = (0.3, 3.0)
 """Focal lengths that are believed, in image widths: fields of view from 118 to 19 degrees."""

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from epropnp_det.datasets.image_depth import channel_type, check_image_depth
 from epropnp_det.errors import UserError
+from epropnp_det.image_depth import channel_type, check_image_depth
 
 
 @pytest.fixture(scope="module")

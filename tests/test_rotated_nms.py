@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import Polygon
 
-from epropnp_det.models.task_modules import rotated_bev_nms
+from epropnp_det.rotated_nms import rotated_bev_nms
 
 
 def polygon(box) -> Polygon:

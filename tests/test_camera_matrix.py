@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from epropnp_det.apis import check_camera_matrix, read_camera_matrix
+from epropnp_det.camera_matrix import check_camera_matrix, read_camera_matrix
 from epropnp_det.errors import UserError
 
 # The front camera of a nuScenes car.
