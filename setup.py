@@ -8,6 +8,7 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 DETECTOR = "epropnp_det[det]"
+RUNTIME = ["numpy>=1.26.4,<3", "opencv-python-headless>=4.11,<5", "shapely>=2.0.3,<3"]
 RAY_CASTER = "embreex>=4.4,<5"
 
 # Where mmengine and mim look for what comes with a package, and what it is.
@@ -49,6 +50,10 @@ setup(
         "pose": [DETECTOR, RAY_CASTER],
         # The devkit is for Python below 3.12.
         "truckscenes": [DETECTOR, "truckscenes-devkit>=1.2,<1.3; python_version < '3.12'"],
+        # To write ONNX files, and to run them where there is neither PyTorch nor the detector.
+        "export": [DETECTOR, "onnx>=1.23,<2", "onnxscript>=0.7,<0.8"],
+        "deploy": [*RUNTIME, "onnxruntime>=1.32,<2"],
+        "openvino": [*RUNTIME, "openvino>=2026.4,<2027"],
         "docs": [DETECTOR, "furo>=2025.9.25,<2026", "myst-parser>=5.2,<6", "sphinx>=8.2,<8.3"],
         "benchmarks": [DETECTOR, "pypose==0.9.5", "terminaltables>=3.1,<4"],
         # Not the detector: the layer's tests run without.

@@ -199,3 +199,39 @@ def truck_root(tmp_path_factory: pytest.TempPathFactory, truck_rig) -> Path:
     generate(settings, root)
     create_nuscenes_infos(root, "v1.2-mini", info_prefix="truckscenes", rig=truck_rig)
     return root
+
+
+@pytest.fixture(scope="session")
+def export(run_script: Run, repo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable:
+    """Run one of the tools that export, and return the file."""
+    for name in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(name, reason=f"{name} is not installed")
+    if torch.__version__ < "2.13":
+        pytest.skip("the exporter of this PyTorch was not tried")
+
+    def run(tool: str, *arguments: object) -> Path:
+        path = tmp_path_factory.mktemp("exported") / "model.onnx"
+        tool = repo_root / "tools" / tool
+        done = run_script(repo_root, tool, *arguments[:2], path, *arguments[2:])
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+        return path
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def exported(export: Callable, repo_root: Path) -> Path:
+    """The shipped network as a file, for images of 400 x 224 pixels, of which it tells 64."""
+    return export(
+        "export.py",
+        repo_root / "configs/epropnp_det/epropnp-det_tiny_demo.py",
+        repo_root / "checkpoints/epropnp-det_r18_synthetic.pth",
+        *("--image-size", "400x224", "--max-objects", "64"),
+    )
+
+
+@pytest.fixture(scope="session")
+def layer_file(export: Callable) -> Path:
+    """The PnP layer as a file, of 6 degrees of freedom and 20 points."""
+    return export("export_layer.py", "--dof", "6", "--points", "20")

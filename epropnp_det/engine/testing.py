@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mmengine.config import Config, ConfigDict
 
+from ..deploy import DeployedDetector
 from ..errors import UserError
 from .checkpoint import check_checkpoint, check_fit
 from .cli import build_runner
@@ -28,12 +29,39 @@ def use_tta(cfg: Config) -> None:
     cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
 
 
+def use_exported(cfg: Config, path: str) -> None:
+    """Have an exported file tested in place of the config's model.
+
+    Args:
+        cfg: changed in place.
+        path: the file.
+
+    Raises:
+        UserError: the file is broken, or of a detector of other classes or another crop.
+    """
+    if cfg.model.type == cfg.get("tta_model", {}).get("type"):
+        raise UserError(f"--tta is for networks, and {path} is an exported file: leave one out.")
+    about = DeployedDetector(path).description
+    classes = cfg.test_dataloader.dataset.get("metainfo", {}).get("classes", about.classes)
+    if tuple(classes) != about.classes:
+        raise UserError(f"{path} has the classes {', '.join(about.classes)}, the config others.")
+    steps = cfg.test_dataloader.dataset.pipeline
+    rows = sum(step.rows for step in steps if step.type == "CropTopRows")
+    if rows != about.top_rows:
+        raise UserError(
+            f"{path} was exported where {about.top_rows} rows are cut off the top, and the config "
+            f"cuts {rows}: name the config that it was exported with."
+        )
+    cfg.load_from = None
+    cfg.model = ConfigDict(type="ExportedDetector", file=path)
+
+
 def run_test(cfg: Config, checkpoint: str) -> dict[str, float]:
     """Run the test loop of a config, within its :func:`~epropnp_det.engine.launch.process_group`.
 
     Args:
         cfg: the config; ``load_from`` is set.
-        checkpoint: file of the weights.
+        checkpoint: file of the weights, or an exported file (.onnx), which then is the model.
 
     Returns:
         The metrics, by name.
@@ -44,6 +72,10 @@ def run_test(cfg: Config, checkpoint: str) -> dict[str, float]:
     for part in ("model", "test_dataloader", "test_cfg", "test_evaluator"):
         if cfg.get(part) is None:
             raise UserError(f"the config has no {part}, and so describes no test: give one.")
+    if checkpoint.endswith(".onnx"):
+        use_exported(cfg, checkpoint)
+        check_config(cfg, ["test_dataloader"])
+        return build_runner(cfg).test()
     check_config(cfg, ["test_dataloader"])
     cfg.load_from = checkpoint
     weights = check_checkpoint(checkpoint)

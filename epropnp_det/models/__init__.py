@@ -1,7 +1,7 @@
 """Registered network modules, in the order in which data flows through them."""
 
 from .dense_heads import FCOSEmbHead
-from .detectors import EProPnPDet
+from .detectors import EProPnPDet, ExportedDetector
 from .layers import GatherDCNv2
 from .losses import (
     CoordinateNLLLoss,
@@ -27,6 +27,7 @@ __all__ = [
     "EProPnPDecoder",
     "EProPnPDet",
     "EProPnPTTA",
+    "ExportedDetector",
     "FCOSEmbHead",
     "GatherDCNv2",
     "MixtureNLLLoss",

@@ -48,6 +48,7 @@ RUN_BY = {
     "pip install": {
         "": "tests/packaging/conftest.py::installed",
         "--no-build-isolation": "tools/install.py::--no-build-isolation",
+        "--no-deps": "tests/packaging/conftest.py::installed",
     },
     "pytest": {"": "Makefile::-m pytest -q", "-q": "Makefile::-m pytest -q"},
     "torchrun": {
@@ -118,6 +119,14 @@ RUN_BY = {
         "--camera": INFER.replace("test_folder_in_a_batch", "test_one_camera_of_an_info_file"),
         **dict.fromkeys(("--split", "--scene", "--image", "--object", "--box"), OBJECT_POSE),
     },
+    "tools/export.py": dict.fromkeys(("", "--image-size"), "tests/conftest.py::exported"),
+    "tools/export_layer.py": dict.fromkeys(
+        ("", "--dof", "--points"), "tests/conftest.py::layer_file"
+    ),
+    "epropnp_det/deploy/__main__.py": dict.fromkeys(
+        ("", "--cam2img", "--out"),
+        "tests/deploy/test_detector.py::test_command_line_without_pytorch_and_openmmlab",
+    ),
     "examples/pose_from_keypoints.py": dict.fromkeys(
         ("", "--noise", "--wrong"),
         "tests/examples/test_examples.py::test_pose_from_exact_keypoints_agrees_with_opencv",
@@ -134,7 +143,7 @@ RUN_BY = {
 class Command:
     """A line of a shell block, without variables that are set for it.
 
-    `python -m epropnp_det TOOL` stands there as the tool's script.
+    `python -m epropnp_det TOOL` stands there as the tool's script, and so does that of `deploy`.
     """
 
     page: str
@@ -190,6 +199,8 @@ def commands() -> list[Command]:
                 words = words[1:]
             if words[:3] == ["python", "-m", "epropnp_det"]:
                 words[1:4] = [f"tools/{words[3]}.py"]
+            if words[:3] == ["python", "-m", "epropnp_det.deploy"]:
+                words[1:3] = ["epropnp_det/deploy/__main__.py"]
             if words and words[0] not in BUILT_IN:
                 found.append(Command(page, tuple(words)))
     return found
@@ -279,6 +290,14 @@ def in_a_users_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.fixture
+def with_exported_files(in_a_users_folder, exported, layer_file):
+    """The same folder, and what deployment takes for granted."""
+    Path("model.onnx").symlink_to(exported)
+    Path("layer.onnx").symlink_to(layer_file)
+    Path("street.jpg").symlink_to(REPO / "examples/street.jpg")
+
+
 def read_as_config(code: str) -> None:
     """A config, or what is written into one that is based on the flagship's."""
     folder = REPO / "configs/epropnp_det"
@@ -297,7 +316,9 @@ def read_as_config(code: str) -> None:
 @pytest.mark.parametrize(
     ("page", "code"), blocks("python"), ids=[page for page, _ in blocks("python")]
 )
-def test_python_examples_run(page, code, in_a_users_folder):
+def test_python_examples_run(page, code, in_a_users_folder, request):
+    if page == "docs/deploy.md":
+        request.getfixturevalue("with_exported_files")
     if "_base_" in code:
         read_as_config(code)
         return

@@ -78,14 +78,17 @@ def test_extras(metadata):
     assert set(metadata.get_all("Provides-Extra")) == {
         "benchmarks",
         "demo",
+        "deploy",
         "det",
         "docs",
+        "export",
+        "openvino",
         "pose",
         "tests",
         "truckscenes",
     }
     extras = [line for line in metadata.get_all("Requires-Dist") if "extra ==" in line]
-    for name in ("demo", "docs", "benchmarks", "pose", "truckscenes"):
+    for name in ("demo", "docs", "benchmarks", "export", "pose", "truckscenes"):
         assert f'epropnp_det[det]; extra == "{name}"' in extras
     assert any(line.startswith("mmdet3d") and line.endswith('"det"') for line in extras)
 

@@ -88,6 +88,35 @@ def test_stock_scripts_run_our_config(run_here, folder, stock_tools, repo_root):
     assert printed_nds(outputs[0]) == pytest.approx(printed_nds(outputs[1]), abs=1e-6)
 
 
+def test_exported_file_is_tested_as_its_network(run_here, folder, repo_root, exported):
+    """Of each image the same boxes count; see tests/deploy for what they are."""
+    weights = repo_root / "checkpoints/epropnp-det_r18_synthetic.pth"
+    written = []
+    for model in (weights, exported):
+        prefix = f"test_evaluator.jsonfile_prefix=of_{model.suffix[1:]}"
+        options = ("--cfg-options", "model.test_cfg.max_per_img=64", prefix)
+        done = run_here(repo_root / "tools/test.py", repo_root / CONFIG, model, *options)
+        path = Path(prefix.split("=")[1], "pred_instances_3d", "results_nusc.json")
+        (boxes,) = json.loads((folder / path).read_text())["results"].values()
+        written.append((printed_nds(done.stdout), boxes))
+    assert written[0][0] == pytest.approx(written[1][0], abs=1e-3)
+    assert len(written[0][1]) == len(written[1][1]) > 20
+    for key in ("detection_name", "attribute_name"):
+        assert [box[key] for box in written[0][1]] == [box[key] for box in written[1][1]]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--tta"], "--tta is for networks, and "),
+        (["--cfg-options", "test_dataloader.dataset.pipeline.1.rows=9"], "the config cuts 9"),
+        (["--cfg-options", "test_dataloader.dataset.metainfo.classes=[car]"], "the config others"),
+    ],
+)
+def test_exported_file_that_does_not_fit(fails, folder, repo_root, exported, options, said):
+    assert said in fails("test", repo_root / CONFIG, exported, *options)
+
+
 def test_two_processes_train_and_test_like_one(run_ranks, run_script, folder, repo_root):
     config = repo_root / CONFIG
     two = ("--launcher", "pytorch")

@@ -41,13 +41,15 @@ RIGHT = {
     "convert": "convert_checkpoint source=weights.pth target=out.pth",
     "publish": "publish_checkpoint source=weights.pth target=out.pth",
     "download": "download_checkpoint name=v2",
+    "export": "export config=demo.py checkpoint=weights.pth out=out.onnx --image-size=400x224",
+    "layer": "export_layer out=out.onnx --dof=6 --points=20",
     "demo": "demo",
     "create": "create_data dataset=nuscenes",
 }
 
 EVERY = " ".join(RIGHT).removesuffix(" create")
-CONFIGS = "train test submit infer listed objects calibrate"
-TRAINED = "test submit infer listed objects calibrate"
+CONFIGS = "train test submit infer listed objects calibrate export"
+TRAINED = "test submit infer listed objects calibrate export"
 RUNS = "train test submit"
 INFERS = "infer objects calibrate"
 FOLDERS = "infer objects calibrate simulate pose browse split look film"
@@ -230,6 +232,14 @@ AT_ONCE = [
     ("download", "name=v2", "by hand ... tools/convert_checkpoint.py FILE checkpoints/v2.pth"),
     ("download", "--out=", EMPTY),
     ("download", "--out={file,file/below}", BELOW),
+    # Exported files
+    ("export layer", "out=", ": the word is empty: give a value"),
+    ("export layer", "out=folder", "folder is a folder: name a file with OUT"),
+    ("export layer", "out=file/below", "file is no folder ... another place with OUT"),
+    ("export", "--image-size={400,x,-4x-4,}", "--image-size: '@' is not of the form 640x480"),
+    ("export", "--max-objects={0,-1,1.5,nan,two,}", WHOLE),
+    ("layer", "--dof={5,six,}", "--dof: invalid "),
+    ("layer", "--points={2,-1,nan,many,}", "--points: '@' is no whole number of at least 3"),
     ("demo", "--quick=2", FLAG),
 ]
 
@@ -238,7 +248,7 @@ LATER = [
     (CONFIGS, "config={file,street.jpg}", "config @ cannot be read ... Only py/yml/yaml/json"),
     (CONFIGS, "--cfg-options modle.x=1", "has no key 'modle' there (did you mean 'model'?)"),
     (CONFIGS, "--cfg-options model=3", "3 is a single value ... name one of its keys"),
-    ("train test infer listed objects", "config=empty.py", "the config has no model"),
+    ("train test infer listed objects export", "config=empty.py", "the config has no model"),
     ("submit", "config={empty,toy}.py", "a test_dataloader of one dataset ... see configs/_base_"),
     ("calibrate", "config=empty.py", "empty.py has no val_dataloader: name a config with "),
     (TRAINED, "checkpoint={empty.pth,street.jpg}", BROKEN),
@@ -293,6 +303,16 @@ LATER = [
         "finds objects by itself ... those in configs/epropnp_6dof",
     ),
     ("calibrate", "--mc-samples=63", "mc_samples is 63: give a positive multiple of mc_rounds"),
+    (
+        "export",
+        "--image-size=400x20",
+        "does not see the first 56 rows, and images of 400 x 20 pixels",
+    ),
+    (
+        "export",
+        "--cfg-options model.test_cfg.mc_scoring_ratio=0.5",
+        "asks for samples of the posterior, which no file draws",
+    ),
     ("nuscenes", "--categories=car=lorry", "--categories car=lorry: there is no class lorry"),
     ("nuscenes", "--categories=crane=car", "--categories crane=car: the tables have no category"),
     ("name", "--name=mini_val", "the devkit has a split mini_val already: name yours"),

@@ -211,7 +211,7 @@ class FCOSEmbHead(BaseModule):
         cells = self.point_generator.single_level_grid_priors(
             x.shape[-2:], level, dtype=offset.dtype, device=x.device
         )
-        boxes = offset.new_zeros(len(x), len(cells), 0)
+        boxes = offset.new_zeros(len(x), cells.shape[0], 0)
         if for_loss and self.loss_bbox:
             sides = per_cell(self.conv_box(self.box_branch(reg_feat))).float().relu()
             left_top, right_bottom = (sides * self.strides[level]).chunk(2, dim=-1)
@@ -221,7 +221,7 @@ class FCOSEmbHead(BaseModule):
             per_cell(self.conv_centerness(self.centerness_branch(reg_feat))).squeeze(-1),
             cells[:, None] + offset * self.strides[level],
             per_cell(self.conv_emb(self.emb_branch(reg_feat))),
-            cells.new_full((len(x), len(cells)), self.strides[level]),
+            cells.new_full((len(x), cells.shape[0]), self.strides[level]),
             boxes,
         )
 
@@ -340,17 +340,20 @@ class FCOSEmbHead(BaseModule):
 
     def select_cells(self, outputs: DenseOutputs) -> tuple[Tensor, Tensor, Tensor]:
         """Images, cells and classes, (M,) each, of the objects of :meth:`select`."""
+        top, flat = self.ranked(outputs, self.test_settings.max_per_img)
+        img_ind, rank = (top >= self.test_settings.score_thr).nonzero(as_tuple=True)
+        return img_ind, *self.cell_and_label(flat[img_ind, rank])
+
+    def ranked(self, outputs: DenseOutputs, num: int) -> tuple[Tensor, Tensor]:
+        """The best scores (B, min(num, P * num_classes)), and of which cells and classes."""
         scores = outputs.cls_logit.float().sigmoid()
         scores = scores * outputs.centerness_logit.float().sigmoid()[..., None]
-        num = min(self.test_settings.max_per_img, scores[0].numel())
-        top, flat = scores.flatten(1).topk(num, dim=1)
-        img_ind, rank = (top >= self.test_settings.score_thr).nonzero(as_tuple=True)
-        flat = flat[img_ind, rank]
-        return (
-            img_ind,
-            torch.div(flat, self.num_classes, rounding_mode="floor"),
-            flat % self.num_classes,
-        )
+        top, flat = scores.flatten(1).topk(min(num, scores[0].numel()), dim=1)
+        return top, flat
+
+    def cell_and_label(self, flat: Tensor) -> tuple[Tensor, Tensor]:
+        """Cells and classes of what :meth:`ranked` has found."""
+        return torch.div(flat, self.num_classes, rounding_mode="floor"), flat % self.num_classes
 
     def objects_at(
         self, outputs: DenseOutputs, img_ind: Tensor, cell: Tensor, label: Tensor

@@ -1,5 +1,6 @@
 """Detectors."""
 
 from .epropnp_det import EProPnPDet
+from .exported_detector import ExportedDetector
 
-__all__ = ["EProPnPDet"]
+__all__ = ["EProPnPDet", "ExportedDetector"]

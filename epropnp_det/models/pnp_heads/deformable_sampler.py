@@ -129,18 +129,14 @@ class DeformableSampler(BaseModule):
         maps = [m.to(x2d).unflatten(1, (self.num_heads, -1)) for m in (key_map, value_map)]
         maps = torch.cat(maps, dim=2)
         grid = 2 * x2d / extent - 1
-        groups = [(img_ind == i).nonzero(as_tuple=True)[0] for i in range(len(maps))]
-        sampled = torch.cat(
-            [
-                F.grid_sample(
-                    head_maps,
-                    grid[group].transpose(0, 1),
-                    padding_mode="border",
-                    align_corners=False,
-                ).permute(2, 0, 3, 1)
-                for head_maps, group in zip(maps, groups, strict=True)
+        if len(maps) == 1:
+            sampled = _at_points(maps[0], grid)
+        else:
+            groups = [(img_ind == i).nonzero(as_tuple=True)[0] for i in range(len(maps))]
+            parts = [
+                _at_points(*pair) for pair in zip(maps, [grid[g] for g in groups], strict=True)
             ]
-        )[torch.cat(groups).argsort()]
+            sampled = torch.cat(parts)[torch.cat(groups).argsort()]
         key, value = sampled.chunk(2, dim=-1)
         return key, value
 
@@ -153,3 +149,11 @@ class DeformableSampler(BaseModule):
         index, cells = x2d / self.stride - 0.5, img_size / self.stride
         first = -1 if self.clamp else 0
         return ((index - first).clamp(0, 1) * (cells - index).clamp(0, 1)).prod(-1)
+
+
+def _at_points(head_maps: Tensor, grid: Tensor) -> Tensor:
+    """Of one image: maps (heads, C, H, W) at (M, heads, points, 2), (M, heads, points, C)."""
+    sampled = F.grid_sample(
+        head_maps, grid.transpose(0, 1), padding_mode="border", align_corners=False
+    )
+    return sampled.permute(2, 0, 3, 1)
