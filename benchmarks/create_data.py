@@ -123,13 +123,12 @@ def measure(
 ) -> dict[Converter, Cost]:
     """Median costs of each converter over runs in turns."""
     costs: dict[Converter, list[Cost]] = {converter: [] for converter in converters}
-    with (
-        ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as pool,
-        tqdm(total=repeats * len(converters)) as bar,
-    ):
+    context = multiprocessing.get_context("spawn")
+    with tqdm(total=repeats * len(converters)) as bar:
         for _ in range(repeats):
             for converter, found in costs.items():
-                found.append(pool.submit(run_once, converter, root, version).result())
+                with ProcessPoolExecutor(1, context) as pool:  # one for each
+                    found.append(pool.submit(run_once, converter, root, version).result())
                 bar.update()
     return {
         converter: Cost(

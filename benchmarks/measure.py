@@ -102,10 +102,11 @@ def measure_memory(workloads: Iterable[Workload], threads: int) -> dict[Workload
     """
     # Otherwise glibc would keep large blocks that the first calls have freed, and reuse them.
     os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**17))
-    pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1)
-    with pool:
-        jobs = {workload: pool.submit(_peak_memory, workload, threads) for workload in workloads}
-        return {workload: job.result() for workload, job in tqdm(jobs.items(), desc="memory")}
+    found = {}
+    for workload in tqdm(list(workloads), desc="memory"):
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:  # one for each
+            found[workload] = pool.submit(_peak_memory, workload, threads).result()
+    return found
 
 
 def _seconds(workload: Workload, call: Callable[[], object]) -> float:
