@@ -8,7 +8,7 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 DETECTOR = "epropnp_det[det]"
-RUNTIME = ["numpy>=1.26.4,<3", "opencv-python-headless>=4.11,<5", "shapely>=2.0.3,<3"]
+RUNTIME = ["numpy>=1.26.4,<3", "opencv-python-headless>=4.11,<6", "shapely>=2.0.3,<3"]
 RAY_CASTER = "embreex>=4.4,<5"
 
 # Where mmengine and mim look for what comes with a package, and what it is.

@@ -37,7 +37,10 @@ def detect(args: argparse.Namespace) -> list[dict]:
 
     detector = DeployedDetector(args.model, args.runtime, args.threads)
     cam2img = read_camera_matrix(args.cam2img)
-    entries = [detector(path, cam2img, args.score_thr) for path in args.images]
+    entries = []
+    for path in args.images:
+        entries.append(detector(path, cam2img, args.score_thr))
+        print(f"{path}: {len(entries[-1]['boxes'])} boxes", flush=True)
     about = detector.description
     content = {
         "version": 1,

@@ -8,13 +8,13 @@ import numpy as np
 
 from ..camera_matrix import check_camera_matrix
 from ..errors import UserError
-from .description import DetectorDescription, from_metadata
+from .description import DetectorDescription
+from .exported_file import ExportedFile
 from .images import read_image
-from .runtimes import open_file
 from .suppression import keep_distinct
 
 
-class DeployedDetector:
+class DeployedDetector(ExportedFile):
     """A detector in a file.
 
     Example::
@@ -24,24 +24,11 @@ class DeployedDetector:
         detector = DeployedDetector("model.onnx")
         boxes = detector("image.jpg", cam2img)["boxes"]
 
-    Args:
-        path: a file of tools/export.py.
-        runtime, threads: see :func:`epropnp_det.deploy.runtimes.open_file`.
-
-    Attributes:
-        description: what the file tells of itself.
-
-    Raises:
-        UserError: the file or the runtime is missing, or does not fit.
+    Its file is one of tools/export.py; arguments as of :class:`~.exported_file.ExportedFile`.
     """
 
-    def __init__(
-        self, path: str | Path, runtime: str | None = None, threads: int | None = None
-    ) -> None:
-        self._run = open_file(path, runtime, threads)
-        self.description: DetectorDescription = from_metadata(
-            self._run.metadata, str(path), DetectorDescription
-        )
+    kind = DetectorDescription
+    description: DetectorDescription
 
     def __call__(
         self, image: str | Path | np.ndarray, cam2img: np.ndarray, score_thr: float = 0.1

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from ..errors import UserError
-from .description import LayerDescription, from_metadata
-from .runtimes import open_file
+from .description import LayerDescription
+from .exported_file import ExportedFile
 
 
 class Poses(NamedTuple):
@@ -26,27 +25,15 @@ class Poses(NamedTuple):
     valid: np.ndarray
 
 
-class DeployedLayer:
+class DeployedLayer(ExportedFile):
     """Poses of weighted correspondences.
 
-    Args:
-        path: a file of tools/export_layer.py.
-        runtime, threads: see :func:`epropnp_det.deploy.runtimes.open_file`.
-
-    Attributes:
-        description: what the file tells of itself.
-
-    Raises:
-        UserError: the file or the runtime is missing, or does not fit.
+    Its file is one of tools/export_layer.py; arguments as of
+    :class:`~.exported_file.ExportedFile`.
     """
 
-    def __init__(
-        self, path: str | Path, runtime: str | None = None, threads: int | None = None
-    ) -> None:
-        self._run = open_file(path, runtime, threads)
-        self.description: LayerDescription = from_metadata(
-            self._run.metadata, str(path), LayerDescription
-        )
+    kind = LayerDescription
+    description: LayerDescription
 
     def __call__(
         self, x3d: np.ndarray, x2d: np.ndarray, w2d: np.ndarray, cam_mats: np.ndarray

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,6 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError
+from .description import KEY
+
+LONGEST_METADATA = 2**20
+"""Bytes at the end of a file among which ours begin."""
 
 Feeds = Mapping[str, np.ndarray]
 
@@ -20,6 +25,9 @@ class OnnxRuntime:
     Args:
         path: the file.
         threads: how many to compute with; None for as many as there are cores.
+
+    Attributes:
+        metadata: of the file.
     """
 
     def __init__(self, path: str, threads: int | None = None) -> None:
@@ -32,11 +40,7 @@ class OnnxRuntime:
             path, options, providers=["CPUExecutionProvider"]
         )
         self._names = [output.name for output in self._session.get_outputs()]
-
-    @property
-    def metadata(self) -> dict[str, str]:
-        """Of the file."""
-        return self._session.get_modelmeta().custom_metadata_map
+        self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
 
     def __call__(self, feeds: Feeds) -> dict[str, np.ndarray]:
         """Outputs by name."""
@@ -57,14 +61,14 @@ class OpenVino:
             settings["INFERENCE_NUM_THREADS"] = threads
         self._model = core.compile_model(model, "CPU", settings)
         self._names = [output.get_any_name() for output in self._model.outputs]
-        self._about = model.get_rt_info()
-
-    @property
-    def metadata(self) -> dict[str, str]:
-        """Of the file."""
-        if "framework" not in self._about:
-            return {}
-        return {key: value.value for key, value in self._about["framework"].items()}
+        about = model.get_rt_info()
+        # As words of Python: what they come from must not outlive the model.
+        self.metadata: dict[str, str] = {
+            key: str(value.value)
+            for group, told in about.items()
+            if group == "framework"
+            for key, value in told.items()
+        }
 
     def __call__(self, feeds: Feeds) -> dict[str, np.ndarray]:
         """Outputs by name."""
@@ -86,7 +90,7 @@ def open_file(
         threads: how many to compute with; None for as many as there are cores.
 
     Raises:
-        UserError: the file is missing or no ONNX file, or there is no such runtime.
+        UserError: the file is missing, cut short or not one of ours, or there is no such runtime.
     """
     path = str(path)
     installed = [name for name in RUNTIMES if find_spec(name)]
@@ -97,6 +101,7 @@ def open_file(
         raise UserError(f"{name} is not installed: run `pip install {name}`.")
     if not Path(path).is_file():
         raise UserError(f"the file {path} does not exist: write it with tools/export.py.")
+    _check_whole(path)
     try:
         return RUNTIMES[runtime or installed[0]](path, threads)
     # Runtimes derive what they raise of a file from RuntimeError, or from Exception itself.
@@ -106,3 +111,22 @@ def open_file(
             f"{path} cannot be loaded by {runtime or installed[0]} ({json.dumps(reason[:200])}): "
             "write it anew with tools/export.py."
         ) from error
+
+
+def _check_whole(path: str) -> None:
+    """Leave other files alone: of what is no ONNX file OpenVINO tries every format that it knows.
+
+    The metadata are the last part of a file.
+
+    Raises:
+        UserError: it does not begin as an ONNX file, or does not end with our metadata.
+    """
+    with open(path, "rb") as file:
+        begin = file.read(1)
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - LONGEST_METADATA, 0))
+        end = file.read()
+    if begin != b"\x08" or KEY.encode() not in end:
+        raise UserError(
+            f"{path} was not written by tools/export.py, or is cut short: write or copy it anew."
+        )

@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 import torch
+from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 from onnxscript.optimizer import fold_constants, remove_unused_nodes
 from torch import Tensor, nn
 
@@ -72,6 +73,8 @@ def write_onnx(
         )
         fold_constants(program.model)
         remove_unused_nodes(program.model)
+    # The exporter notes of every node from which line of which file it came.
+    ClearMetadataAndDocStringPass()(program.model)
     program.model.metadata_props.update(to_metadata(description))
     with whole_file(path) as draft:
         program.save(str(draft), external_data=False)

@@ -48,25 +48,30 @@ def test_a_file_that_lacks_a_part(described):
     assert "does not tell what a layer has to" in said_of(path, DeployedLayer)
 
 
-def test_a_file_of_another_exporter(layer_file, runtime, tmp_path):
-    model = onnx.load(layer_file)
-    del model.metadata_props[:]
-    onnx.save(model, tmp_path / "plain.onnx")
-    said = said_of(tmp_path / "plain.onnx", runtime=runtime)
-    assert "was not written by tools/export.py: export it anew" in said
-
-
-def test_what_is_no_file_of_onnx(runtime, tmp_path):
-    (tmp_path / "text.onnx").write_text("no model")
-    said = said_of(tmp_path / "text.onnx", runtime=runtime)
-    assert f"cannot be loaded by {runtime}" in said and "\n" not in said
+def test_what_is_none_of_ours_never_reaches_a_runtime(layer_file, runtime, tmp_path, monkeypatch):
+    monkeypatch.setattr("epropnp_det.deploy.runtimes.RUNTIMES", {runtime: None})
+    other = onnx.load(layer_file)
+    del other.metadata_props[:]
+    content = layer_file.read_bytes()
+    files = {
+        "text.onnx": b"no model",
+        "empty.onnx": b"",
+        "half.onnx": content[: len(content) // 2],
+        "other.onnx": other.SerializeToString(),
+    }
+    for name, written in files.items():
+        (tmp_path / name).write_bytes(written)
+        said = said_of(tmp_path / name, DeployedLayer, runtime=runtime)
+        assert f"{name} was not written by tools/export.py, or is cut short: write or" in said
     assert "does not exist: write it with tools/export.py" in said_of(tmp_path / "absent.onnx")
 
 
-def test_half_a_file(layer_file, runtime, tmp_path):
-    content = layer_file.read_bytes()
-    (tmp_path / "half.onnx").write_bytes(content[: len(content) // 2])
-    assert "write it anew with" in said_of(tmp_path / "half.onnx", DeployedLayer, runtime=runtime)
+def test_what_a_runtime_cannot_run(layer_file, runtime, tmp_path):
+    model = onnx.load(layer_file)
+    model.graph.node[0].op_type = "Unheard"
+    onnx.save(model, tmp_path / "strange.onnx")
+    said = said_of(tmp_path / "strange.onnx", DeployedLayer, runtime=runtime)
+    assert f"cannot be loaded by {runtime} (" in said and "\n" not in said
 
 
 def test_unknown_and_missing_runtimes(layer_file, monkeypatch):
@@ -76,6 +81,15 @@ def test_unknown_and_missing_runtimes(layer_file, monkeypatch):
     monkeypatch.setattr("epropnp_det.deploy.runtimes.find_spec", lambda name: None)
     assert "onnxruntime is not installed: run `pip install onnxruntime`" in said_of(layer_file)
     assert "openvino is not installed" in said_of(layer_file, runtime="openvino")
+
+
+def test_nothing_of_the_machine_that_wrote_it_is_in_a_file(exported, layer_file, repo_root):
+    for path in (exported, layer_file):
+        model = onnx.load(path)
+        assert [each.key for each in model.metadata_props] == [KEY]
+        del model.metadata_props[:]
+        content = model.SerializeToString()
+        assert b"epropnp_det" not in content and str(repo_root).encode() not in content
 
 
 def test_description_comes_back(exported):
