@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -47,13 +49,19 @@ class OnnxRuntime:
         return dict(zip(self._names, self._session.run(None, dict(feeds)), strict=True))
 
 
+@cache
+def _core() -> Any:
+    """OpenVINO's, one a process: its libraries must not be unloaded under their own threads."""
+    import openvino
+
+    return openvino.Core()
+
+
 class OpenVino:
     """A file in OpenVINO, on the CPU, in single precision; arguments as of :class:`OnnxRuntime`."""
 
     def __init__(self, path: str, threads: int | None = None) -> None:
-        import openvino
-
-        core = openvino.Core()
+        core = _core()
         model = core.read_model(path)
         # Some processors would be given bfloat16 to compute with unasked.
         settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
