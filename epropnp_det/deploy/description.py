@@ -34,8 +34,8 @@ class DetectorDescription:
         mean: of the pixels, which the graph subtracts; in the order of the network's channels.
         std: by which it then divides.
         channels: of the network, RGB or BGR; the image is BGR in any case.
-        config: file that describes the network.
-        checkpoint: file of its weights.
+        config: name of the file that describes the network.
+        checkpoint: name of the file of its weights.
         checkpoint_sha256: in hexadecimal digits.
         versions: of the packages that wrote the file.
     """

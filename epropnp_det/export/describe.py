@@ -83,8 +83,8 @@ def describe(
         mean=tuple(processor.mean.flatten().tolist()) if normalised else (0.0,) * 3,
         std=tuple(processor.std.flatten().tolist()) if normalised else (1.0,) * 3,
         channels="RGB" if rgb else "BGR",
-        config=str(cfg.filename),
-        checkpoint=str(checkpoint),
+        config=Path(cfg.filename).name,
+        checkpoint=Path(checkpoint).name,
         checkpoint_sha256=sha256(checkpoint),
         versions=versions(),
     )
