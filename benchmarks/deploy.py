@@ -1,6 +1,6 @@
 """How long does an exported detector take for an image, and how much memory, beside PyTorch?
 
-Each contender has a process of its own, in which nothing else was imported, and computes while the
+Each contender has a process of its own, into which no other was imported, and computes while the
 others wait; their turns alternate. All take an image to the objects before suppression, as many as
 the file tells. PyTorch runs the network that the file was made of.
 

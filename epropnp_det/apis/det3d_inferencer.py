@@ -25,12 +25,12 @@ from ..engine.console import quieten
 from ..engine.picture_names import picture_names
 from ..engine.training_view import VIEW_KEY, describe_strange_input
 from ..errors import UserError
+from ..predictions_file import PREDICTIONS_FILE, check_same_images, write_predictions
 from .fitting import fitting_pipeline
 from .inputs import CameraImage, VideoFrames, gather
 from .network import check_device, load_network
 from .pictures import save_picture
 from .predictions import image_entry
-from .predictions_file import PREDICTIONS_FILE, check_same_images, write_predictions
 
 
 @INFERENCERS.register_module()

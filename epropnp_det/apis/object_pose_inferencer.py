@@ -24,6 +24,7 @@ from ..engine.console import quieten
 from ..engine.picture_names import picture_names
 from ..errors import UserError
 from ..evaluation.bop import EvaluatedModel
+from ..predictions_file import PREDICTIONS_FILE, check_same_images, write_predictions
 from ..structures import ObjectPoses, ObjectPoseSample
 from ..visualization.object_pose import drawable_models
 from .known_objects import KnownObjects
@@ -31,7 +32,6 @@ from .network import check_device, load_network
 from .object_inputs import ImageObjects, boxed_objects, dataset_objects
 from .object_predictions import object_entry
 from .pictures import save_pose_picture
-from .predictions_file import PREDICTIONS_FILE, check_same_images, write_predictions
 
 
 class ObjectPoseInferencer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from epropnp_det.camera_matrix import read_camera_matrix
@@ -16,7 +15,7 @@ from epropnp_det.command_line import (
     score,
 )
 from epropnp_det.errors import UserError
-from epropnp_det.whole_file import whole_file
+from epropnp_det.predictions_file import PREDICTIONS_FILE, write_predictions
 
 
 def parse_args() -> argparse.Namespace:
@@ -49,8 +48,7 @@ def detect(args: argparse.Namespace) -> list[dict]:
         "score_thr": args.score_thr,
         "images": entries,
     }
-    with whole_file(Path(args.out, "predictions.json")) as draft:
-        draft.write_text(json.dumps(content, allow_nan=False, indent=1), encoding="utf-8")
+    write_predictions(Path(args.out, PREDICTIONS_FILE), content)
     return entries
 
 
@@ -61,7 +59,7 @@ def main() -> None:
             check_file(path, "image")
         check_file(args.cam2img, "camera matrix")
         check_output_folder(args.out, "--out")
-        written = Path(args.out, "predictions.json")
+        written = Path(args.out, PREDICTIONS_FILE)
         if written.exists() and not args.overwrite:
             raise UserError(f"{written} is there: name another folder, or say --overwrite.")
         entries = detect(args)

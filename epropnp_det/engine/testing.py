@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mmengine.config import Config, ConfigDict
 
+from ..datasets.transforms import rows_cut_off
 from ..deploy import DeployedDetector
 from ..errors import UserError
 from .checkpoint import check_checkpoint, check_fit
@@ -45,8 +46,7 @@ def use_exported(cfg: Config, path: str) -> None:
     classes = cfg.test_dataloader.dataset.get("metainfo", {}).get("classes", about.classes)
     if tuple(classes) != about.classes:
         raise UserError(f"{path} has the classes {', '.join(about.classes)}, the config others.")
-    steps = cfg.test_dataloader.dataset.pipeline
-    rows = sum(step.rows for step in steps if step.type == "CropTopRows")
+    rows = rows_cut_off(cfg.test_dataloader.dataset.pipeline)
     if rows != about.top_rows:
         raise UserError(
             f"{path} was exported where {about.top_rows} rows are cut off the top, and the config "

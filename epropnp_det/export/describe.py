@@ -9,6 +9,7 @@ from mmengine.config import Config
 
 from ..datasets import CropTopRows
 from ..datasets.rig import NUSCENES, Rig
+from ..datasets.transforms import rows_cut_off
 from ..deploy import DetectorDescription
 from ..errors import UserError
 from ..evaluation.attributes import choose_attributes
@@ -16,8 +17,8 @@ from ..models import EProPnPDet
 from ..zoo.download import sha256
 from .onnx_file import versions
 
-LOADED = ("LoadImageFromFileMono3D",)
-PACKED = ("Pack3DDetInputs",)
+EXPORTED = ("LoadImageFromFileMono3D", CropTopRows.__name__, CropTopRows, "Pack3DDetInputs")
+"""Steps of a pipeline that a graph, or whoever gives it an image, takes over."""
 
 
 def top_rows(cfg: Config) -> int:
@@ -28,16 +29,14 @@ def top_rows(cfg: Config) -> int:
     """
     if cfg.get("test_dataloader") is None:
         raise UserError("the config has no test_dataloader, whose pipeline makes the images.")
-    rows = 0
-    for step in cfg.test_dataloader.dataset.pipeline:
-        if step.type in (CropTopRows.__name__, CropTopRows):
-            rows += step.rows
-        elif step.type not in LOADED + PACKED:
+    pipeline = cfg.test_dataloader.dataset.pipeline
+    for step in pipeline:
+        if step.type not in EXPORTED:
             raise UserError(
                 f"the test pipeline has {step.type}, which cannot be exported: leave it to whoever "
                 f"makes the images, and {CropTopRows.__name__} alone in the config."
             )
-    return rows
+    return rows_cut_off(pipeline)
 
 
 def describe(

@@ -43,16 +43,13 @@ class PoseGraph(nn.Module):
         return result.pose, result.covariance, result.valid
 
 
-def export_layer(
-    path: str | Path, dof: int, num_points: int, solver: RandomSampleSolver | None = None
-) -> None:
+def export_layer(path: str | Path, dof: int, num_points: int) -> None:
     """Write the layer for any number of objects.
 
     Args:
         path: the file.
         dof: degrees of freedom of the pose, 4 or 6.
         num_points: correspondences of an object.
-        solver: of as many degrees of freedom; None for one of the layer's settings.
 
     Raises:
         UserError: this PyTorch is older than the first whose exporter was tried.
@@ -64,7 +61,7 @@ def export_layer(
     inputs = dict(x3d=x3d, x2d=500 * x2d, w2d=w2d, cam_mats=cam_mats)
     write_onnx(
         path,
-        PoseGraph(solver or RandomSampleSolver(dof=dof)).eval(),
+        PoseGraph(RandomSampleSolver(dof=dof)).eval(),
         inputs,
         ("pose", "covariance", "valid"),
         LayerDescription(dof, num_points, versions()),

@@ -23,7 +23,7 @@ from ..whole_file import whole_file
 from .replacements import Replaced
 
 OPSET = 21
-"""The first whose normalisation by groups means that of PyTorch."""
+"""Of ONNX's operators, the one that was tried."""
 
 
 def versions() -> dict[str, str]:

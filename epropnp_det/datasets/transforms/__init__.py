@@ -1,4 +1,4 @@
-from .geometric import CropTopRows, RandomFlipMono3D, ResizeMono3D
+from .geometric import CropTopRows, RandomFlipMono3D, ResizeMono3D, rows_cut_off
 from .level_image import LevelImage
 from .lidar_points import LoadCameraLidarPoints
 from .unknown_velocity import ZeroUnknownVelocity
@@ -10,4 +10,5 @@ __all__ = [
     "RandomFlipMono3D",
     "ResizeMono3D",
     "ZeroUnknownVelocity",
+    "rows_cut_off",
 ]

@@ -5,11 +5,14 @@ matrix describing one consistent world; all work without annotations. See
 :mod:`~epropnp_det.datasets.transforms.pixel_map` for the convention of pixel coordinates.
 """
 
+from collections.abc import Iterable
+
 import mmcv
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 from mmdet3d.registry import TRANSFORMS
+from mmengine.config import ConfigDict
 
 from ...errors import UserError
 from .pixel_map import keep_instances, move_pixels, points_in_image
@@ -52,6 +55,12 @@ class CropTopRows(BaseTransform):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(rows={self.rows})"
+
+
+def rows_cut_off(pipeline: Iterable[ConfigDict]) -> int:
+    """How many rows the steps of a config's pipeline cut off the top of an image."""
+    names = (CropTopRows, CropTopRows.__name__)
+    return sum(step.rows for step in pipeline if step.type in names)
 
 
 @TRANSFORMS.register_module()

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from epropnp_det.deploy import DeployedDetector
 
-from ..task_modules.epropnp_decoder import ObjectDetections, camera_boxes
+from ..task_modules.epropnp_decoder import ObjectDetections, box_instances
 
 
 @MODELS.register_module()
@@ -68,19 +68,13 @@ class ExportedDetector(BaseModel):
         cam2img[1, 2] += rows
         found = self.detector.detect(stored, cam2img, str(sample.metainfo.get("img_path")))
         found = {name: torch.from_numpy(each) for name, each in found.items()}
-        label, attributes = found["label"], found["attribute_scores"]
         objects = ObjectDetections(
             pose=found["pose"],
             dims=found["size"],
             score=found["score"],
-            label=label,
+            label=found["label"],
             velocity=found["velocity"],
-            attr_score=attributes,
-            img_ind=torch.zeros_like(label),
+            attr_score=found["attribute_scores"],
+            img_ind=torch.zeros_like(found["label"]),
         )
-        fields = {}
-        if attributes.shape[1]:
-            fields = dict(attr_labels=attributes.argmax(-1), attr_scores=attributes)
-        return InstanceData(
-            bboxes_3d=camera_boxes(objects), scores_3d=found["score"], labels_3d=label, **fields
-        )
+        return box_instances(objects, {})

@@ -75,17 +75,7 @@ class EProPnPDecoder:
             own = keep[objects.img_ind[keep] == i]
             found = ObjectDetections(*(x[own] for x in objects))
             fields = {name: x[own] for name, x in (extras or {}).items()}
-            if found.attr_score.shape[-1]:
-                fields["attr_labels"] = found.attr_score.argmax(-1)
-                fields["attr_scores"] = found.attr_score
-            results.append(
-                InstanceData(
-                    bboxes_3d=camera_boxes(found),
-                    scores_3d=found.score,
-                    labels_3d=found.label,
-                    **fields,
-                )
-            )
+            results.append(box_instances(found, fields))
         return results
 
     def _keep(self, objects: ObjectDetections, views: Views) -> Tensor:
@@ -111,6 +101,17 @@ class EProPnPDecoder:
         pixels = (rays @ views.cam_mats[img_ind].transpose(1, 2))[..., :2]
         pixels = pixels.clamp(min=0).minimum(views.img_size[img_ind][:, None])
         return torch.cat([pixels.amin(1), pixels.amax(1)], -1)
+
+
+def box_instances(found: ObjectDetections, extras: dict[str, Tensor]) -> InstanceData:
+    """The boxes of one image, with the fields that :meth:`EProPnPDecoder.decode` names."""
+    fields = dict(extras)
+    if found.attr_score.shape[-1]:
+        fields["attr_labels"] = found.attr_score.argmax(-1)
+        fields["attr_scores"] = found.attr_score
+    return InstanceData(
+        bboxes_3d=camera_boxes(found), scores_3d=found.score, labels_3d=found.label, **fields
+    )
 
 
 def camera_boxes(objects: ObjectDetections) -> CameraInstance3DBoxes:

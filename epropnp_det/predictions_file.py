@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..errors import UserError
-from ..whole_file import whole_file
-from .inputs import CameraImage
+from .errors import UserError
+from .whole_file import whole_file
+
+if TYPE_CHECKING:
+    from .apis.inputs import CameraImage
 
 PREDICTIONS_FILE = "predictions.json"
 """Its name within the folder of the output."""
